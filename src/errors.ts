@@ -1,0 +1,73 @@
+/**
+ * Every failure a user or a program can meet, with what to do about it.
+ *
+ * A miss is `undefined`, never an error. Callers branch on `code`, never on text.
+ */
+const hints = {
+  // the protocol (src/nix)
+  BAD_BASE32: 'Nix base32 uses 0-9 and a-z without e, o, t and u.',
+  BAD_HASH: 'Write a hash as "sha256:<nix32, hex or base64>" or in SRI form "sha256-<base64>".',
+  BAD_STORE_PATH: 'A store path is <store dir>/<32 base32 characters>-<name>.',
+  BAD_NARINFO: 'The cache that serves this narinfo must repair or delete it.',
+  BAD_KEY: 'A key is "<name>:<base64>", as nix-store --generate-binary-cache-key writes it.',
+  BAD_SIGNATURE: 'A signature is "<key name>:<base64 of 64 bytes>".',
+  BAD_NAR: 'The archive is damaged; fetch it again.',
+  BAD_LISTING: 'The cache that serves this .ls listing must repair or delete it.',
+  BAD_CACHE_INFO: 'A cache must serve /nix-cache-info with "StoreDir: …" as its first fact.',
+  BAD_REALISATION: 'The cache that serves this realisation must repair or delete it.',
+
+  // configuration
+  BAD_SIZE: 'Give a size such as "200GiB".',
+  BAD_CONFIG: 'Mend the lines named above; config/narwhal.toml shows every option.',
+
+  // upstreams and what they send
+  UNTRUSTED: "Add the upstream's public key to trusted_public_keys or to its public_keys.",
+  WRONG_STORE_PATH:
+    'The upstream answered with another path than the one asked for; report it there.',
+  FOREIGN_URL: 'The narinfo points outside its own cache; narwhal follows no such link.',
+  UPSTREAM_UNREACHABLE: "Check the network, and the upstream's url in the configuration.",
+  UPSTREAM_STATUS: 'The upstream is in trouble; narwhal asks the others and tries again later.',
+  UPSTREAM_MALFORMED: 'The upstream broke the protocol; narwhal asks the others.',
+  UPSTREAM_CUT_SHORT:
+    'The upstream ended before the whole file was there; narwhal resumes or asks the others.',
+  CORRUPT: 'The bytes do not match their hash; the upstream holds a damaged file.',
+  UNVERIFIABLE: 'Neither FileHash nor a compression narwhal can unpack is known for this file.',
+
+  // the disk
+  LOCKED: 'Stop the other narwhal, or give this one a data_dir of its own.',
+  DISK: 'Check the data directory: free space, permissions, health of the disk.',
+
+  // the command line
+  BAD_USAGE: 'See narwhal --help.',
+  CANNOT_LISTEN: 'Free the address, or choose another with --listen or listen = ["host:port"].',
+} as const
+
+export type ErrorCode = keyof typeof hints
+
+/** A failure with a stable code, a sentence for people, and a hint that says what to do. */
+export class AppError extends Error {
+  override readonly name = 'AppError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+
+  get hint(): string {
+    return hints[this.code]
+  }
+}
+
+/** True when `error` is an AppError, of one of `codes` where any are given. */
+export function isAppError(error: unknown, ...codes: ErrorCode[]): error is AppError {
+  return error instanceof AppError && (codes.length === 0 || codes.includes(error.code))
+}
+
+/** What an error says, for logs and answers: never a stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Every code with its hint, for the documentation and its test. */
+export const errorTable: Readonly<Record<ErrorCode, string>> = hints

@@ -1,0 +1,60 @@
+import { AppError } from './errors.ts'
+
+export const KiB = 1024
+export const MiB = 1024 * KiB
+export const GiB = 1024 * MiB
+export const TiB = 1024 * GiB
+
+const factors: Readonly<Record<string, number>> = {
+  B: 1,
+  K: KiB,
+  M: MiB,
+  G: GiB,
+  T: TiB,
+  KiB,
+  MiB,
+  GiB,
+  TiB,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+}
+
+/**
+ * Reads a size such as "50GiB", "1.5 TB" or "4096" (bytes).
+ *
+ * @returns bytes, a whole number
+ * @throws AppError BAD_SIZE
+ */
+export function parseSize(text: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(text)
+  const factor = match ? (match[2] === '' ? 1 : factors[match[2] as string]) : undefined
+  const bytes = match && factor !== undefined ? Math.round(Number(match[1]) * factor) : Number.NaN
+  if (!Number.isSafeInteger(bytes)) throw new AppError('BAD_SIZE', `"${text}" is not a size`)
+  return bytes
+}
+
+/** Writes bytes for people: 1536 → "1.5 KiB". */
+export function formatSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+  let value = bytes
+  let unit = 0
+  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`
+}
+
+/**
+ * Reads a duration such as "500ms", "30s", "5m", "1h" or "7d".
+ *
+ * @returns milliseconds, a whole number; undefined when it is not a duration
+ */
+export function parseDuration(text: string): number | undefined {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$/.exec(text)
+  if (!match) return undefined
+  const perUnit = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 }
+  return Math.round(Number(match[1]) * perUnit[match[2] as keyof typeof perUnit])
+}
