@@ -1,0 +1,51 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, messageOf } from '../errors.ts'
+import type { StoreHash } from '../nix/store-path.ts'
+
+/** Where everything stands below the data directory; docs/data-directory.md explains it to operators. */
+export interface Layout {
+  readonly root: string
+  /** A plain, complete Nix binary cache. */
+  readonly cache: string
+  readonly nars: string
+  readonly temporary: string
+  readonly index: string
+  readonly lock: string
+  narinfo(hash: StoreHash): string
+  nar(name: string): string
+  part(key: string): string
+}
+
+export function layoutOf(root: string): Layout {
+  const cache = join(root, 'cache')
+  const nars = join(cache, 'nar')
+  const temporary = join(root, 'tmp')
+  return {
+    root,
+    cache,
+    nars,
+    temporary,
+    index: join(root, 'index.sqlite'),
+    lock: join(root, 'lock'),
+    narinfo: (hash) => join(cache, `${hash}.narinfo`),
+    nar: (name) => join(nars, name),
+    part: (key) => join(temporary, `${key}.part`),
+  }
+}
+
+/** @throws AppError DISK */
+export async function createDirectories(layout: Layout): Promise<void> {
+  try {
+    await mkdir(layout.nars, { recursive: true })
+    await mkdir(layout.temporary, { recursive: true })
+  } catch (cause) {
+    throw new AppError(
+      'DISK',
+      `cannot create the data directory ${layout.root}: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    )
+  }
+}

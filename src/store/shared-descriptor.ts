@@ -1,0 +1,77 @@
+import { close, fdatasync, fstat, open, read, write } from 'node:fs'
+
+/**
+ * A file descriptor that closes once its last holder has let go and its last operation has ended:
+ * closing under a running read could hand its number, and so another file's bytes, to that read.
+ */
+export class SharedDescriptor {
+  readonly #fd: number
+  #holders = 1
+  #running = 0
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  retain(): void {
+    this.#holders += 1
+  }
+
+  release(): void {
+    if (this.#holders === 0) return
+    this.#holders -= 1
+    this.#closeWhenFree()
+  }
+
+  /** @returns bytes read, 0 at the end of the file */
+  read(buffer: Uint8Array, position: number, length: number): Promise<number> {
+    return this.#run((done) => read(this.#fd, buffer, 0, length, position, done))
+  }
+
+  /** Writes all of `chunk`. */
+  async write(chunk: Uint8Array, position: number): Promise<void> {
+    let done = 0
+    while (done < chunk.length) {
+      const from = done
+      done += await this.#run<number>((callback) =>
+        write(this.#fd, chunk, from, chunk.length - from, position + from, callback),
+      )
+    }
+  }
+
+  /** Puts the bytes on the disk itself. A failure here is final: the kernel has dropped them. */
+  async sync(): Promise<void> {
+    await this.#run<void>((done) => fdatasync(this.#fd, done))
+  }
+
+  async size(): Promise<number> {
+    const stats = await this.#run<{ size: number }>((done) => fstat(this.#fd, done))
+    return stats.size
+  }
+
+  #run<T>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
+    this.#running += 1
+    return new Promise((resolve, reject) => {
+      start((error, value) => {
+        this.#running -= 1
+        this.#closeWhenFree()
+        if (error) reject(error)
+        else resolve(value as T)
+      })
+    })
+  }
+
+  #closeWhenFree(): void {
+    if (this.#holders === 0 && this.#running === 0) close(this.#fd)
+  }
+}
+
+/** @throws the system's error */
+export function openDescriptor(path: string, flags: 'r' | 'wx+'): Promise<SharedDescriptor> {
+  return new Promise((resolve, reject) => {
+    open(path, flags, 0o644, (error, fd) => {
+      if (error) reject(error)
+      else resolve(new SharedDescriptor(fd))
+    })
+  })
+}

@@ -1,0 +1,206 @@
+import { rmSync } from 'node:fs'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { StoreHash } from '../nix/store-path.ts'
+
+/** A narinfo as we hand it out, with what is needed to fetch its NAR once more. */
+export interface NarinfoRecord {
+  readonly hash: StoreHash
+  /** The text clients get. */
+  readonly text: string
+  /** Name of its file below `nar/`. */
+  readonly file: string
+  /** Name of the upstream it came from, and the URL as written there; undefined after a rebuild. */
+  readonly upstream: string | undefined
+  readonly upstreamUrl: string | undefined
+}
+
+export interface NarRecord {
+  readonly file: string
+  readonly bytes: number
+  /** NarHash the bytes were checked against; undefined where only the file's own hash was known. */
+  readonly narHash: string | undefined
+}
+
+const schemaVersion = 1
+const schema = `
+  CREATE TABLE narinfo (
+    hash TEXT PRIMARY KEY, text TEXT NOT NULL, file TEXT NOT NULL, upstream TEXT, upstream_url TEXT
+  ) WITHOUT ROWID;
+  CREATE INDEX narinfo_by_file ON narinfo (file);
+  CREATE TABLE nar (
+    file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, nar_hash TEXT, read_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX nar_by_age ON nar (read_at, file, bytes);
+  CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  PRAGMA user_version = ${schemaVersion};
+`
+
+/**
+ * What the disk tier knows about its files. Disposable: everything in it can be found again in
+ * `cache/` or at the upstreams, so it is never fsynced on the way of a request.
+ */
+export class SqliteIndex {
+  readonly #database: DatabaseSync
+  readonly #narinfo: StatementSync
+  readonly #narinfosOfFile: StatementSync
+  readonly #putNarinfo: StatementSync
+  readonly #addNarinfo: StatementSync
+  readonly #deleteNarinfo: StatementSync
+  readonly #nar: StatementSync
+  readonly #putNar: StatementSync
+  readonly #confirmNar: StatementSync
+  readonly #deleteNar: StatementSync
+  readonly #touch: StatementSync
+  readonly #oldest: StatementSync
+  readonly #totalBytes: StatementSync
+  readonly #fact: StatementSync
+  readonly #putFact: StatementSync
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database
+    const prepare = (sql: string) => database.prepare(sql)
+    this.#narinfo = prepare('SELECT * FROM narinfo WHERE hash = ?')
+    this.#narinfosOfFile = prepare('SELECT * FROM narinfo WHERE file = ?')
+    this.#putNarinfo = prepare('INSERT OR REPLACE INTO narinfo VALUES (?, ?, ?, ?, ?)')
+    this.#addNarinfo = prepare('INSERT OR IGNORE INTO narinfo VALUES (?, ?, ?, ?, ?)')
+    this.#deleteNarinfo = prepare('DELETE FROM narinfo WHERE hash = ?')
+    this.#nar = prepare('SELECT file, bytes, nar_hash FROM nar WHERE file = ?')
+    this.#putNar = prepare('INSERT OR REPLACE INTO nar VALUES (?, ?, ?, ?)')
+    this.#confirmNar = prepare('UPDATE nar SET nar_hash = ? WHERE file = ?')
+    this.#deleteNar = prepare('DELETE FROM nar WHERE file = ?')
+    this.#touch = prepare('UPDATE nar SET read_at = ? WHERE file = ?')
+    this.#oldest = prepare('SELECT file, bytes, nar_hash FROM nar ORDER BY read_at LIMIT ?')
+    this.#totalBytes = prepare('SELECT coalesce(sum(bytes), 0) AS bytes FROM nar')
+    this.#fact = prepare('SELECT value FROM fact WHERE name = ?')
+    this.#putFact = prepare('INSERT OR REPLACE INTO fact VALUES (?, ?)')
+  }
+
+  /** Opens the index, or starts an empty one where there is none, or none that can be read. */
+  static open(path: string): SqliteIndex {
+    try {
+      return new SqliteIndex(openDatabase(path))
+    } catch {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
+      return new SqliteIndex(openDatabase(path))
+    }
+  }
+
+  narinfo(hash: StoreHash): NarinfoRecord | undefined {
+    const row = this.#narinfo.get(hash)
+    return row && toNarinfoRecord(row)
+  }
+
+  narinfosOfFile(file: string): NarinfoRecord[] {
+    return this.#narinfosOfFile.all(file).map(toNarinfoRecord)
+  }
+
+  putNarinfo(record: NarinfoRecord): void {
+    this.#putNarinfo.run(...narinfoValues(record))
+  }
+
+  /** Leaves a record that is already there as it is: it knows the upstream, a file does not. */
+  addNarinfo(record: NarinfoRecord): void {
+    this.#addNarinfo.run(...narinfoValues(record))
+  }
+
+  deleteNarinfo(hash: StoreHash): void {
+    this.#deleteNarinfo.run(hash)
+  }
+
+  nar(file: string): NarRecord | undefined {
+    const row = this.#nar.get(file)
+    return row && toNarRecord(row)
+  }
+
+  putNar(record: NarRecord, readAt: number): void {
+    this.#putNar.run(record.file, record.bytes, record.narHash ?? null, readAt)
+  }
+
+  confirmNar(file: string, narHash: string): void {
+    this.#confirmNar.run(narHash, file)
+  }
+
+  deleteNar(file: string): void {
+    this.#deleteNar.run(file)
+  }
+
+  /** @param readAt milliseconds since 1970, by file */
+  touch(readAt: ReadonlyMap<string, number>): void {
+    this.transaction(() => {
+      for (const [file, at] of readAt) this.#touch.run(at, file)
+    })
+  }
+
+  /** Least recently read first. */
+  oldestNars(limit: number): NarRecord[] {
+    return this.#oldest.all(limit).map(toNarRecord)
+  }
+
+  totalBytes(): number {
+    return Number(this.#totalBytes.get()?.bytes ?? 0)
+  }
+
+  fact(name: string): string | undefined {
+    return this.#fact.get(name)?.value as string | undefined
+  }
+
+  putFact(name: string, value: string): void {
+    this.#putFact.run(name, value)
+  }
+
+  transaction(work: () => void): void {
+    this.#database.exec('BEGIN')
+    try {
+      work()
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      this.#database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path)
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
+    if (version === 0) database.exec(schema)
+    else if (version !== schemaVersion) throw new Error(`index of version ${version}`)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+type Row = Record<string, unknown>
+
+function narinfoValues(
+  record: NarinfoRecord,
+): [string, string, string, string | null, string | null] {
+  const { hash, text, file, upstream, upstreamUrl } = record
+  return [hash, text, file, upstream ?? null, upstreamUrl ?? null]
+}
+
+function toNarinfoRecord(row: Row): NarinfoRecord {
+  return {
+    hash: row.hash as StoreHash,
+    text: row.text as string,
+    file: row.file as string,
+    upstream: (row.upstream as string | null) ?? undefined,
+    upstreamUrl: (row.upstream_url as string | null) ?? undefined,
+  }
+}
+
+function toNarRecord(row: Row): NarRecord {
+  return {
+    file: row.file as string,
+    bytes: row.bytes as number,
+    narHash: (row.nar_hash as string | null) ?? undefined,
+  }
+}

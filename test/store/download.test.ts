@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Download, withheldBytes } from '../../src/store/download.ts'
+import type { NarReader } from '../../src/store/nar-reader.ts'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'narwhal-download-'))
+})
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+const start = (size?: number) => Download.create(join(directory, 'a.part'), size)
+
+async function readAll(reader: NarReader): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let position = 0
+  for (;;) {
+    const buffer = Buffer.alloc(10_000)
+    const bytes = await reader.read(buffer, position)
+    if (bytes === 0) return Buffer.concat(chunks)
+    chunks.push(buffer.subarray(0, bytes))
+    position += bytes
+  }
+}
+
+/** True when the promise is still open after everything that could settle it has run. */
+async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  const open = Symbol('open')
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  return (await Promise.race([promise.catch(() => undefined), Promise.resolve(open)])) === open
+}
+
+describe('a download with readers', () => {
+  test('gives every reader every byte, early and late ones alike', async () => {
+    const bytes = randomBytes(300_000)
+    const download = await start(bytes.length)
+    const early = readAll(download.open())
+    for (let at = 0; at < bytes.length; at += 70_000)
+      await download.append(bytes.subarray(at, at + 70_000))
+    const late = readAll(download.open())
+    download.vouch()
+    expect((await early).equals(bytes)).toBe(true)
+    expect((await late).equals(bytes)).toBe(true)
+    expect((await readAll(download.open())).equals(bytes)).toBe(true)
+  })
+
+  test.each([
+    ['known', 200_000],
+    ['unknown', undefined],
+  ])('withholds the tail until it is vouched for, size %s', async (_, size) => {
+    const bytes = randomBytes(200_000)
+    const download = await start(size)
+    await download.append(bytes)
+    const reader = download.open()
+    const buffer = Buffer.alloc(bytes.length)
+    let position = 0
+    while (position < bytes.length - withheldBytes) position += await reader.read(buffer, position)
+    expect(position).toBe(bytes.length - withheldBytes)
+    const rest = reader.read(buffer, position)
+    expect(await isPending(rest)).toBe(true)
+    download.vouch()
+    expect(await rest).toBe(withheldBytes)
+  })
+
+  test('shows nothing of a file shorter than the tail before it is vouched for', async () => {
+    const download = await start(1000)
+    await download.append(randomBytes(1000))
+    const first = download.open().read(Buffer.alloc(1000), 0)
+    expect(await isPending(first)).toBe(true)
+    download.fail(new Error('wrong'))
+    await expect(first).rejects.toThrow('wrong')
+  })
+
+  test('starting over fails the readers that had bytes and carries the others along', async () => {
+    const wrong = randomBytes(200_000)
+    const right = randomBytes(200_000)
+    const download = await start(right.length)
+    const fresh = readAll(download.open())
+    const spoilt = download.open()
+    await download.append(wrong.subarray(0, 100))
+    const untouched = download.open()
+    await download.append(wrong.subarray(100))
+    await spoilt.read(Buffer.alloc(10), 0)
+    const isFreshSpoilt = expect(fresh).rejects.toMatchObject({ code: 'CORRUPT' })
+    await download.restart(right.length)
+    await download.append(right)
+    download.vouch()
+    await isFreshSpoilt
+    await expect(spoilt.read(Buffer.alloc(10), 10)).rejects.toMatchObject({ code: 'CORRUPT' })
+    expect((await readAll(untouched)).equals(right)).toBe(true)
+  })
+
+  test('closing a reader ends its wait, and nothing is left behind', async () => {
+    const download = await start(100)
+    const reader = download.open()
+    const waiting = reader.read(Buffer.alloc(10), 0)
+    reader.close()
+    reader.close()
+    await expect(waiting).rejects.toMatchObject({ code: 'CLIENT_GONE' })
+    await download.discard()
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  test('readers keep reading after the writer has let go', async () => {
+    const bytes = randomBytes(500)
+    const download = await start(500)
+    await download.append(bytes)
+    const reader = download.open()
+    download.vouch()
+    await download.discard()
+    expect((await readAll(reader)).equals(bytes)).toBe(true)
+  })
+})
