@@ -19,6 +19,9 @@ const hints = {
   // configuration
   BAD_SIZE: 'Give a size such as "200GiB".',
   BAD_CONFIG: 'Mend the lines named above; config/narwhal.toml shows every option.',
+  CONFIG_UNREADABLE: 'Check the path given with --config, and who may read it.',
+
+  SECRET_UNREADABLE: 'Check the path and that narwhal may read the file; see password_file, bearer_token_file.',
 
   // upstreams and what they send
   UNTRUSTED: "Add the upstream's public key to trusted_public_keys or to its public_keys.",
@@ -31,15 +34,27 @@ const hints = {
   UPSTREAM_CUT_SHORT:
     'The upstream ended before the whole file was there; narwhal resumes or asks the others.',
   CORRUPT: 'The bytes do not match their hash; the upstream holds a damaged file.',
+  CHECK_FAILED:
+    'Fetch the file again. If it happens often, the machine may be short of memory: see the log.',
   UNVERIFIABLE: 'Neither FileHash nor a compression narwhal can unpack is known for this file.',
+
+  NO_ANSWER: 'Every upstream is away; what is cached is still served. Check the network.',
+  UNSURE: 'An upstream that might have it could not say; ask again once it is back.',
+  NAR_GONE: 'The upstreams have deleted this file; ask for its narinfo again.',
 
   // the disk
   LOCKED: 'Stop the other narwhal, or give this one a data_dir of its own.',
   DISK: 'Check the data directory: free space, permissions, health of the disk.',
 
+  // clients
+  CLIENT_GONE: 'Nothing to do: a client ended its own request.',
+
   // the command line
   BAD_USAGE: 'See narwhal --help.',
+  FILE_EXISTS: 'Choose another place, or move the old file away first.',
+  CANNOT_WRITE: 'Check that the directory is there, who may write to it, and the free space.',
   CANNOT_LISTEN: 'Free the address, or choose another with --listen or listen = ["host:port"].',
+  SERVE_FAILED: 'Run "narwhal serve" by itself to see what stops it.',
 } as const
 
 export type ErrorCode = keyof typeof hints

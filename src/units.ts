@@ -58,3 +58,14 @@ export function parseDuration(text: string): number | undefined {
   const perUnit = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 }
   return Math.round(Number(match[1]) * perUnit[match[2] as keyof typeof perUnit])
 }
+
+/** A limit in bytes, or as a share of the filesystem it is about. */
+export type Amount =
+  | { readonly kind: 'bytes'; readonly bytes: number }
+  | { readonly kind: 'percent'; readonly percent: number }
+
+/** @returns bytes */
+export function resolveAmount(amount: Amount, filesystemBytes: number): number {
+  if (amount.kind === 'bytes') return amount.bytes
+  return Math.floor((filesystemBytes * amount.percent) / 100)
+}

@@ -1,0 +1,38 @@
+import type { NarChecker } from '../codec/nar-check.ts'
+import type { Disk } from '../store/disk.ts'
+import type { Log } from '../telemetry.ts'
+import { infoOf, narHashText } from './hand-out.ts'
+
+/**
+ * Holds a NAR on the disk against the NarHash of its narinfo, for files that came here without one:
+ * fetched by name alone, or left between two steps by a crash. A wrong one is removed.
+ *
+ * @param bytes length of the file
+ */
+export async function confirmKept(
+  file: string,
+  bytes: number,
+  tools: { readonly disk: Disk; readonly checker: NarChecker; readonly log: Log },
+): Promise<void> {
+  const { disk, checker, log } = tools
+  const records = disk.narinfosOfFile(file)
+  const first = records[0]
+  if (!first) return
+  const info = infoOf(first)
+  if (!checker.canCheck(info.compression)) return
+  const check = checker.check({
+    path: disk.layout.nar(file),
+    compression: info.compression,
+    narHash: info.narHash,
+    narSize: info.narSize,
+  })
+  const verdict = await check.finish(bytes)
+  if (verdict.ok) {
+    const narHash = narHashText(info)
+    const same = records.filter((record) => narHashText(infoOf(record)) === narHash)
+    await disk.confirm(file, narHash, same)
+    return
+  }
+  log.error({ code: 'CORRUPT', file }, `removed nar/${file}: ${verdict.reason}`)
+  await disk.remove(file)
+}

@@ -1,0 +1,12 @@
+import type { KeyRing } from '../nix/signature.ts'
+import type { Source } from '../nix/source.ts'
+
+/** A source, with how far it is preferred and trusted. */
+export interface Upstream {
+  readonly source: Source
+  /** Lower is preferred. */
+  readonly priority: number
+  /** Keys whose signatures are good enough for what comes from here. */
+  readonly keys: KeyRing
+  readonly verify: 'signature' | 'none'
+}

@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isAppError, messageOf } from '../errors.ts'
+import type { StoreHash } from '../nix/store-path.ts'
+import type { Narinfos } from '../proxy/narinfos.ts'
+import type { Nars } from '../proxy/nars.ts'
+import type { Log } from '../telemetry.ts'
+import { admit } from './gate.ts'
+import { cacheInfoHeaders, narinfoHeaders, textHeaders } from './headers.ts'
+import { sendNar } from './send-nar.ts'
+import { statusOf } from './status-of.ts'
+
+export interface AnswerParts {
+  readonly narinfos: Narinfos
+  readonly nars: Nars
+  /** Texts that never change while the server runs. */
+  readonly cacheInfo: Buffer
+  readonly home: Buffer
+  readonly log: Log
+}
+
+/** Seconds after which a client may ask again what nobody could answer now. */
+const retryAfterSeconds = '5'
+
+/** Answers one request of a cache client, from its raw method and URL to the last byte. */
+export async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: AnswerParts,
+): Promise<void> {
+  const target = admit(request.method, request.url)
+  try {
+    switch (target.kind) {
+      case 'narinfo': {
+        const ready = parts.narinfos.ready(target.hash)
+        if (ready) sendNarinfo(response, ready, 'memory')
+        else await findNarinfo(response, target.hash, parts.narinfos)
+        break
+      }
+      case 'nar':
+        if (!(await sendNar(request, response, { file: target.file, nars: parts.nars })))
+          sendText(response, 404, 'narwhal: no upstream has this NAR\n')
+        break
+      case 'cache-info':
+        response.writeHead(200, cacheInfoHeaders(parts.cacheInfo.length)).end(parts.cacheInfo)
+        break
+      case 'home':
+        response.writeHead(200, textHeaders(parts.home.length)).end(parts.home)
+        break
+      case 'refused':
+        refuse(response, target.status)
+    }
+  } catch (error) {
+    fail(request, response, error, parts.log)
+  }
+}
+
+function sendNarinfo(response: ServerResponse, text: Buffer, origin: string): void {
+  response.writeHead(200, narinfoHeaders(text.length, origin)).end(text)
+}
+
+async function findNarinfo(
+  response: ServerResponse,
+  hash: StoreHash,
+  narinfos: Narinfos,
+): Promise<void> {
+  const { text, origin } = await narinfos.find(hash)
+  if (text) sendNarinfo(response, text, origin)
+  else sendText(response, 404, 'narwhal: no upstream has this path\n')
+}
+
+const refusals = {
+  400: 'narwhal: this is not a path of a binary cache\n',
+  404: 'narwhal: there is nothing here\n',
+  405: 'narwhal: only GET and HEAD are served here\n',
+  414: 'narwhal: this URL is too long\n',
+} as const
+
+function refuse(response: ServerResponse, status: keyof typeof refusals): void {
+  if (status === 405) response.setHeader('Allow', 'GET, HEAD')
+  sendText(response, status, refusals[status])
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  const body = Buffer.from(text)
+  response.writeHead(status, textHeaders(body.length)).end(body)
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown, log: Log): void {
+  if (isAppError(error, 'CLIENT_GONE')) {
+    response.destroy()
+    return
+  }
+  const code = isAppError(error) ? error.code : undefined
+  const fields = { code, url: request.url, error: code ? undefined : error }
+  if (response.headersSent) {
+    log.warn(fields, `cut off a response: ${messageOf(error)}`)
+    response.destroy()
+    return
+  }
+  const status = statusOf(code)
+  if (status === 500) log.error(fields, messageOf(error))
+  else log.info({ ...fields, status }, messageOf(error))
+  if (status === 503) response.setHeader('Retry-After', retryAfterSeconds)
+  const hint = isAppError(error) ? `${error.hint}\n` : ''
+  const what = isAppError(error) ? `${error.message} (${error.code})` : 'an error inside narwhal'
+  sendText(response, status, `narwhal: ${what}\n${hint}`)
+}

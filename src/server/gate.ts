@@ -1,0 +1,50 @@
+import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
+import { type NarFile, parseNarFile } from '../policy/nar-file.ts'
+
+/** What a request is for, read from its raw URL alone. */
+export type Target =
+  | { readonly kind: 'home' }
+  | { readonly kind: 'cache-info' }
+  | { readonly kind: 'narinfo'; readonly hash: StoreHash }
+  | { readonly kind: 'nar'; readonly file: NarFile }
+
+export type Refusal = { readonly kind: 'refused'; readonly status: 400 | 404 | 405 | 414 }
+
+const maxUrlLength = 2048
+/** Unreserved characters and slashes: nothing narwhal serves needs more, so nothing is ever decoded. */
+const plainPath = /^\/(?!\/)[A-Za-z0-9._/-]*$/
+const narinfoSuffix = '.narinfo'
+const narPrefix = '/nar/'
+
+/**
+ * Admits a request by its method and raw URL, or says with which status to refuse it. An allow-list:
+ * what has no shape of ours never reaches a file name.
+ */
+export function admit(method: string | undefined, url: string | undefined): Target | Refusal {
+  if (url === undefined) return { kind: 'refused', status: 400 }
+  if (url.length > maxUrlLength) return { kind: 'refused', status: 414 }
+  if (method !== 'GET' && method !== 'HEAD') return { kind: 'refused', status: 405 }
+  const hash = narinfoHash(url)
+  if (hash !== undefined) return { kind: 'narinfo', hash }
+  if (!plainPath.test(url)) return { kind: 'refused', status: isMalformed(url) ? 400 : 404 }
+  if (url.startsWith(narPrefix)) {
+    const file = parseNarFile(url.slice(narPrefix.length))
+    return file ? { kind: 'nar', file } : { kind: 'refused', status: 404 }
+  }
+  if (url === '/nix-cache-info') return { kind: 'cache-info' }
+  if (url === '/') return { kind: 'home' }
+  return { kind: 'refused', status: 404 }
+}
+
+function narinfoHash(url: string): StoreHash | undefined {
+  if (url.length !== 1 + 32 + narinfoSuffix.length || !url.endsWith(narinfoSuffix)) return undefined
+  const hash = url.slice(1, 33)
+  return isStoreHash(hash) ? hash : undefined
+}
+
+/** No path at all (absolute form, authority form, `*`), or bytes no path may hold. */
+function isMalformed(url: string): boolean {
+  return (
+    !url.startsWith('/') || url.startsWith('//') || /[^\x21-\x7e]|\\|%(?![0-9a-f]{2})/i.test(url)
+  )
+}

@@ -1,0 +1,40 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+
+/** Says where an answer came from; for people with curl and for tests. */
+export const originHeader = 'X-Narwhal'
+
+/** Headers of every answer, by kind. NARs never get a Content-Encoding: Nix 2.8 fails on it. */
+export function cacheInfoHeaders(bytes: number): OutgoingHttpHeaders {
+  return { 'Content-Type': 'text/x-nix-cache-info', 'Content-Length': bytes }
+}
+
+export function narinfoHeaders(bytes: number, origin: string): OutgoingHttpHeaders {
+  return {
+    'Content-Type': 'text/x-nix-narinfo',
+    'Content-Length': bytes,
+    [originHeader]: origin,
+  }
+}
+
+/** @param file its name is its validator: the bytes under one name never change */
+export function narHeaders(file: string, origin: string): OutgoingHttpHeaders {
+  return {
+    'Content-Type': 'application/x-nix-nar',
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'public, max-age=31536000, immutable',
+    ETag: narEtag(file),
+    [originHeader]: origin,
+  }
+}
+
+export function narEtag(file: string): string {
+  return `"${file}"`
+}
+
+export function textHeaders(bytes: number): OutgoingHttpHeaders {
+  return {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': bytes,
+    'X-Content-Type-Options': 'nosniff',
+  }
+}

@@ -1,0 +1,140 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { AppError } from '../errors.ts'
+import type { NarFile } from '../policy/nar-file.ts'
+import type { Nars, OpenNar } from '../proxy/nars.ts'
+import type { NarReader } from '../store/nar-reader.ts'
+import { giveBack, takeBuffer } from './buffer-pool.ts'
+import { narEtag, narHeaders } from './headers.ts'
+import { parseRange, type RangeRequest, resolveRange } from './range.ts'
+
+/**
+ * Answers a request for a NAR: whole, one range of it, or its headers.
+ *
+ * The status waits for the first bytes, so that what fails before them fails with a status of its
+ * own. What fails after them ends the socket: the client must never take a part for the whole.
+ *
+ * @returns false when the NAR is certainly absent; nothing has been sent then
+ * @throws AppError before the first byte was sent
+ */
+export async function sendNar(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { file, nars }: { readonly file: NarFile; readonly nars: Nars },
+): Promise<boolean> {
+  const range = rangeOf(request, file)
+  if (range.kind !== 'whole' && nars.isTainted(file)) return false
+  if (request.headers['if-none-match'] === narEtag(file.name)) {
+    response.writeHead(304, narHeaders(file.name, 'validator')).end()
+    return true
+  }
+  if (request.method === 'HEAD') {
+    const head = await nars.head(file)
+    if (!head) return false
+    const { status, headers } = opening(file.name, { ...head, range })
+    response.writeHead(status, headers).end()
+    return true
+  }
+  const open = await nars.open(file)
+  if (!open) return false
+  const close = () => open.reader.close()
+  response.once('close', close)
+  try {
+    await sendBody(response, file, { open, range })
+    return true
+  } finally {
+    response.off('close', close)
+    close()
+  }
+}
+
+async function sendBody(
+  response: ServerResponse,
+  file: NarFile,
+  { open, range }: { readonly open: OpenNar; readonly range: RangeRequest },
+): Promise<void> {
+  const { reader, origin } = open
+  const buffer = takeBuffer()
+  if (range.kind !== 'whole' && reader.size === undefined) await waitForSize(reader, buffer)
+  let position = opening(file.name, { size: reader.size, range, origin }).start
+  const first = await reader.read(buffer, position)
+  // Only now is the length certain: a download may have learned it, or started over with another.
+  const { status, headers, end } = opening(file.name, { size: reader.size, range, origin })
+  response.writeHead(status, headers)
+  const write = writerTo(response)
+  let bytes = Math.min(first, (end ?? Number.POSITIVE_INFINITY) - position)
+  while (bytes > 0) {
+    await write(buffer.subarray(0, bytes))
+    position += bytes
+    const left = (end ?? Number.POSITIVE_INFINITY) - position
+    if (left === 0) break
+    const room = left < buffer.length ? buffer.subarray(0, left) : buffer
+    bytes = await reader.read(room, position)
+  }
+  if (end !== undefined && position < end)
+    throw new AppError('DISK', `nar/${file.name} ended at byte ${position} of ${end}`)
+  response.end()
+  giveBack(buffer)
+}
+
+/** A range whose end depends on the length must wait for it: for a download without one, for its end. */
+async function waitForSize(reader: NarReader, buffer: Buffer): Promise<void> {
+  let position = 0
+  while (reader.size === undefined) {
+    const bytes = await reader.read(buffer, position)
+    if (bytes === 0) return
+    position += bytes
+  }
+}
+
+/** Writes so that each promise resolves once the kernel has the bytes and the buffer is free again. */
+function writerTo(response: ServerResponse): (bytes: Buffer) => Promise<void> {
+  const gone = () => new AppError('CLIENT_GONE', 'the client went away')
+  let fail: ((error: AppError) => void) | undefined
+  response.once('close', () => fail?.(gone()))
+  return (bytes) =>
+    new Promise((resolve, reject) => {
+      fail = reject
+      if (response.destroyed) reject(gone())
+      else response.write(bytes, (error) => (error ? reject(gone()) : resolve()))
+    })
+}
+
+interface OpeningFacts {
+  readonly size: number | undefined
+  readonly range: RangeRequest
+  readonly origin: string
+}
+
+interface Opening {
+  readonly status: 200 | 206 | 416
+  readonly headers: OutgoingHttpHeaders
+  readonly start: number
+  /** Exclusive; undefined while the length is unknown. */
+  readonly end: number | undefined
+}
+
+function opening(name: string, { size, range, origin }: OpeningFacts): Opening {
+  const headers = narHeaders(name, origin)
+  if (size === undefined) return { status: 200, headers, start: 0, end: undefined }
+  const part = resolveRange(range, size)
+  if (part.kind === 'unsatisfiable') {
+    const unsatisfied = { ...headers, 'Content-Range': `bytes */${size}`, 'Content-Length': 0 }
+    return { status: 416, headers: unsatisfied, start: 0, end: 0 }
+  }
+  if (part.kind === 'whole')
+    return { status: 200, headers: { ...headers, 'Content-Length': size }, start: 0, end: size }
+  const { start, end } = part
+  const partHeaders = {
+    ...headers,
+    'Content-Length': end - start,
+    'Content-Range': `bytes ${start}-${end - 1}/${size}`,
+  }
+  return { status: 206, headers: partHeaders, start, end }
+}
+
+/** If-Range with another validator asks for the whole file (RFC 9110, 13.1.5). */
+function rangeOf(request: IncomingMessage, file: NarFile): RangeRequest {
+  const condition = request.headers['if-range']
+  if (condition !== undefined && condition !== narEtag(file.name)) return { kind: 'whole' }
+  return parseRange(request.headers.range)
+}

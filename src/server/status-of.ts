@@ -1,0 +1,30 @@
+import type { ErrorCode } from '../errors.ts'
+
+/**
+ * The status a failure gets when nothing has been sent yet.
+ *
+ * Nix takes 404 as "not here": it goes on to the next substituter, or builds. A 5xx it retries, and
+ * on a narinfo clients before 2.32 abort the whole command. So 404 is for what asking again will not
+ * mend, 503 for what it may.
+ */
+export function statusOf(code: ErrorCode | undefined): 404 | 500 | 503 {
+  switch (code) {
+    case 'UNTRUSTED':
+    case 'WRONG_STORE_PATH':
+    case 'FOREIGN_URL':
+    case 'BAD_NARINFO':
+    case 'UNVERIFIABLE':
+    case 'CORRUPT':
+    case 'NAR_GONE':
+    case 'UNSURE':
+      return 404
+    case 'NO_ANSWER':
+    case 'UPSTREAM_UNREACHABLE':
+    case 'UPSTREAM_STATUS':
+    case 'UPSTREAM_MALFORMED':
+    case 'UPSTREAM_CUT_SHORT':
+      return 503
+    default:
+      return 500
+  }
+}
