@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { isAppError } from '../errors.ts'
+import { addCheckConfig } from './check-config.ts'
+import { addDemo } from './demo.ts'
+import { addKeygen } from './keygen.ts'
+import { exitCodes, ignoreClosedPipes, paint, tell } from './output.ts'
+import { addServe } from './serve.ts'
+import { ownVersion } from './version.ts'
+
+ignoreClosedPipes()
+const program = new Command('narwhal')
+  .description('a caching HTTP proxy for Nix binary caches')
+  .version(ownVersion())
+  // Inherited by every command below: throws where commander would end the process with its code.
+  .exitOverride()
+  .addHelpText('after', '\nExit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 failed.')
+for (const add of [addServe, addCheckConfig, addKeygen, addDemo]) add(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = explain(error)
+}
+
+/** Says what went wrong where it has not been said yet, and what to exit with. */
+function explain(error: unknown): number {
+  // Commander has written its message; it ends --help and --version this way too, with code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  if (!isAppError(error)) {
+    tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    return exitCodes.failed
+  }
+  tell(`${paint('red', 'error:', process.stderr)} ${error.message}`)
+  tell(`${paint('dim', 'hint:', process.stderr)} ${error.hint}`)
+  return error.code === 'BAD_USAGE' ? exitCodes.usage : exitCodes.failed
+}
