@@ -21,7 +21,8 @@ const hints = {
   BAD_CONFIG: 'Mend the lines named above; config/narwhal.toml shows every option.',
   CONFIG_UNREADABLE: 'Check the path given with --config, and who may read it.',
 
-  SECRET_UNREADABLE: 'Check the path and that narwhal may read the file; see password_file, bearer_token_file.',
+  SECRET_UNREADABLE:
+    'Check the path and that narwhal may read the file; see password_file, bearer_token_file.',
 
   // upstreams and what they send
   UNTRUSTED: "Add the upstream's public key to trusted_public_keys or to its public_keys.",

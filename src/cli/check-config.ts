@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { formatAddress } from '../config/address.ts'
-import type { Amount, Config, UpstreamConfig } from '../config/config.ts'
+import type { Config, UpstreamConfig } from '../config/config.ts'
 import { formatMistakes } from '../config/mistake.ts'
-import { formatSize } from '../units.ts'
+import { type Amount, formatSize } from '../units.ts'
 import { addConfigFlags, readConfigFrom } from './load-config.ts'
 import { alignRows, exitCodes, paint, print, printJson, tell } from './output.ts'
 

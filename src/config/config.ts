@@ -1,7 +1,4 @@
-/** A share of something: so many bytes, or a percentage of the file system they lie on. */
-export type Amount =
-  | { readonly kind: 'bytes'; readonly bytes: number }
-  | { readonly kind: 'percent'; readonly percent: number }
+import type { Amount } from '../units.ts'
 
 /** Where to listen; `host` of an IPv6 address has no brackets, `port` 0 lets the system choose. */
 export interface Address {

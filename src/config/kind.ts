@@ -1,6 +1,6 @@
 import { isAppError } from '../errors.ts'
+import type { Amount } from '../units.ts'
 import { parseDuration, parseSize } from '../units.ts'
-import type { Amount } from './config.ts'
 import type { Complain } from './mistake.ts'
 import { nearest } from './suggestion.ts'
 

@@ -5,6 +5,7 @@ import { formatHash, type Hash } from '../nix/hash.ts'
 import { printNarInfo } from '../nix/narinfo.ts'
 import type { NarFile } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
+import type { Reservation } from '../store/disk-room.ts'
 import type { Download } from '../store/download.ts'
 import type { NarReader } from '../store/nar-reader.ts'
 import type { NarinfoRecord } from '../store/sqlite-index.ts'
@@ -129,10 +130,9 @@ export class Nars {
     if (!plan) return undefined
     const download = await disk.startDownload(file.name, plan.size)
     this.#downloads.set(file.name, download)
-    const work = this.#limit(() => this.#run(plan, download)).finally(() => {
-      this.#downloads.delete(file.name)
-      this.#running.delete(work)
-    })
+    const work = this.#limit(() => this.#run(plan, download)).finally(() =>
+      this.#running.delete(work),
+    )
     this.#running.add(work)
     return download
   }
@@ -151,9 +151,10 @@ export class Nars {
 
   async #run(plan: NarPlan, download: Download): Promise<void> {
     const { disk, upstreams, checker, storeDir, log, signal } = this.#options
-    const reservation = await disk.reserve(plan.size ?? plan.nar?.size ?? unknownBytes)
+    let reservation: Reservation | undefined
     let keptBytes = 0
     try {
+      reservation = await disk.reserve(plan.size ?? plan.nar?.size ?? unknownBytes)
       const offers = offersOf(plan, upstreams, { storeDir, log, signal })
       const tools = { checker, quarantine: this.#quarantine, log, signal }
       const fileHash = await fillNar(plan, offers, download, tools)
@@ -171,7 +172,10 @@ export class Nars {
       )
     } finally {
       reservation?.settle(keptBytes)
-      await download.discard()
+      await download.unlink()
+      // In one step: who finds the download in the map may still open it.
+      this.#downloads.delete(plan.file.name)
+      download.release()
     }
   }
 

@@ -96,10 +96,14 @@ export class Download {
     return this.#descriptor.sync()
   }
 
-  /** Ends the writer's hold on the file and, where it was not moved, its name. Readers keep theirs. */
-  async discard(): Promise<void> {
-    this.#descriptor.release()
+  /** Takes the file's name away where it was not moved: nobody finds it any more. */
+  async unlink(): Promise<void> {
     await rm(this.path, { force: true })
+  }
+
+  /** Ends the writer's hold on the file; readers keep theirs. No reader may be opened after this. */
+  release(): void {
+    this.#descriptor.release()
   }
 
   open(): NarReader {

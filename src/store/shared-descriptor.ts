@@ -14,6 +14,7 @@ export class SharedDescriptor {
   }
 
   retain(): void {
+    if (this.#holders === 0) throw new Error('a closed file descriptor cannot be held')
     this.#holders += 1
   }
 

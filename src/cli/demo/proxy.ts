@@ -9,6 +9,8 @@ import { AppError } from '../../errors.ts'
 export interface ProxyProcess extends AsyncDisposable {
   readonly url: string
   readonly pid: number
+  /** The last it wrote to stderr, 4 KiB at most. */
+  said(): string
 }
 
 export interface ProxyOptions {
@@ -45,7 +47,8 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
   try {
     const url = await addressIn(child)
     child.stdout.resume()
-    return { url, pid: child.pid as number, [Symbol.asyncDispose]: () => stop(child) }
+    const pid = child.pid as number
+    return { url, pid, said: () => said, [Symbol.asyncDispose]: () => stop(child) }
   } catch (cause) {
     await stop(child)
     throw new AppError('SERVE_FAILED', `narwhal serve did not start: ${said.trim()}`, { cause })

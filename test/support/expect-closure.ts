@@ -1,0 +1,23 @@
+import { expect } from 'vitest'
+import type { NixClient } from './nix-client.ts'
+import type { ProgramRun } from './program-run.ts'
+import type { RealClosure } from './real-closure.ts'
+
+/** Fails with what the program wrote when it did not exit with 0. */
+export function expectSuccess(run: ProgramRun): void {
+  expect(run.code, run.stderr).toBe(0)
+}
+
+/** The client has every path of the closure, nothing else, and every byte of it is right. */
+export async function expectClosure(client: NixClient, closure: RealClosure): Promise<void> {
+  expect(await client.paths()).toEqual(closure.paths)
+  await expectSound(client)
+}
+
+/** Whatever the client has, every byte of it is right. */
+export async function expectSound(client: NixClient): Promise<void> {
+  const verified = await client.verify()
+  expectSuccess(verified)
+  // Nix 2.8 reports damage in words and still exits with 0 when it could repair
+  expect(verified.stderr).not.toMatch(/modified|missing|disappeared/)
+}

@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { atTestEnd } from './at-test-end.ts'
+import { tempDir } from './temp-dir.ts'
+
+const project = join(import.meta.dirname, '..', '..')
+const startTimeoutMs = 20_000
+const stopTimeoutMs = 20_000
+
+export interface NarwhalOptions {
+  /** URLs, best first */
+  readonly upstreams: readonly string[]
+  /** "name:base64" each */
+  readonly trustedKeys: readonly string[]
+  /** default: a new one, removed at the end of the test */
+  readonly dataDir?: string
+  /** more command line for `serve` */
+  readonly args?: readonly string[]
+  /** put before the node command: `strace -f …`, `prlimit --nofile=128` */
+  readonly wrapper?: readonly string[]
+  /** added to the environment; NARWHAL_… of the machine is not passed on */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** The real server in a process of its own. */
+export interface NarwhalProcess extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  /** of the server, or of the wrapper where there is one */
+  readonly pid: number
+  readonly dataDir: string
+  /** all it has logged, over restarts too */
+  readonly stderr: string
+  /** all it has printed: one line per start */
+  readonly stdout: string
+  /** waits until the log matches */
+  logged(pattern: RegExp): Promise<void>
+  /** SIGTERM, then waits; @returns the exit code, undefined when a signal ended it */
+  stop(): Promise<number | undefined>
+  /** SIGKILL: a power cut as far as the process can tell */
+  kill(): Promise<void>
+  /** stops it where it still runs and starts it on the same data directory and port */
+  restart(): Promise<void>
+  /** resident memory, in bytes */
+  rssBytes(): Promise<number>
+  /** number of open file descriptors */
+  openFiles(): Promise<number>
+}
+
+/**
+ * Starts `narwhal serve` on a free port and waits for the line with its address.
+ * Killed at the end of the test, whatever happens.
+ *
+ * @throws Error with its log when it exits or says nothing for 20 s
+ */
+export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProcess> {
+  const dataDir = options.dataDir ?? (await tempDir('data'))
+  const output = { stdout: '', stderr: '', listeners: new Set<() => void>() }
+  let port = 0
+  let child: ChildProcess
+  await start()
+
+  const narwhal: NarwhalProcess = {
+    get url() {
+      return `http://127.0.0.1:${port}`
+    },
+    get port() {
+      return port
+    },
+    get pid() {
+      return child.pid ?? 0
+    },
+    dataDir,
+    get stdout() {
+      return output.stdout
+    },
+    get stderr() {
+      return output.stderr
+    },
+    logged: (pattern) => until(() => pattern.test(output.stderr), `${pattern} in the log`),
+    async stop() {
+      await end('SIGTERM')
+      return child.exitCode ?? undefined
+    },
+    kill: () => end('SIGKILL'),
+    async restart() {
+      await end('SIGTERM')
+      await start()
+    },
+    async rssBytes() {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024
+    },
+    openFiles: async () => (await readdir(`/proc/${child.pid}/fd`)).length,
+    [Symbol.asyncDispose]: () => end('SIGKILL'),
+  }
+  atTestEnd(() => end('SIGKILL'))
+  return narwhal
+
+  async function start(): Promise<void> {
+    const [program = process.execPath, ...args] = [
+      ...(options.wrapper ?? []),
+      process.execPath,
+      join(project, 'src', 'cli', 'main.ts'),
+      'serve',
+      ...['--listen', `127.0.0.1:${port}`, '--data-dir', dataDir],
+      ...options.upstreams.flatMap((url) => ['--upstream', url]),
+      ...options.trustedKeys.flatMap((key) => ['--trusted-key', key]),
+      ...(options.args ?? []),
+    ]
+    const env = { PATH: process.env.PATH ?? '', NO_COLOR: '1', ...options.env }
+    // a directory of the test's own: no configuration file of this machine is picked up
+    child = spawn(program, args, { cwd: dataDir, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    killWithUs(child)
+    const printedBefore = output.stdout.length
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.setEncoding('utf8').on('data', (text: string) => {
+        output[name] += text
+        for (const listener of output.listeners) listener()
+      })
+    }
+    child.on('exit', () => {
+      for (const listener of output.listeners) listener()
+    })
+    const address = () =>
+      /listens on http:\/\/[^\s]+:(\d+)\n/.exec(output.stdout.slice(printedBefore))
+    await until(() => address() !== null || hasEnded(child), 'the line with its address')
+    const found = address()
+    if (found === null) throw new Error(`narwhal ended (${child.exitCode}):\n${output.stderr}`)
+    port = Number(found[1])
+  }
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (hasEnded(child)) return
+    const exited = once(child, 'exit')
+    const tooLong = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
+    child.kill(signal)
+    await exited
+    clearTimeout(tooLong)
+  }
+
+  function until(condition: () => boolean, what: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => finish(new Error(`waited in vain for ${what}:\n${output.stderr}`)),
+        startTimeoutMs,
+      )
+      const check = () => {
+        if (condition()) finish()
+      }
+      const finish = (error?: Error) => {
+        clearTimeout(timer)
+        output.listeners.delete(check)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      output.listeners.add(check)
+      check()
+    })
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+// a test run that is itself ended leaves no server behind
+function killWithUs(child: ChildProcess): void {
+  const kill = () => child.kill('SIGKILL')
+  process.on('exit', kill)
+  child.on('exit', () => process.off('exit', kill))
+}
