@@ -91,7 +91,7 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
     return
   }
   const code = isAppError(error) ? error.code : undefined
-  const fields = { code, url: request.url, error: code ? undefined : error }
+  const fields = { code, url: request.url, err: code ? undefined : error }
   if (response.headersSent) {
     log.warn(fields, `cut off a response: ${messageOf(error)}`)
     response.destroy()

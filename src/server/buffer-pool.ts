@@ -1,17 +1,28 @@
 import { KiB } from '../units.ts'
 
-/** Large enough that a read and a write cost little beside the copying, small enough for 500 streams. */
-export const bufferBytes = 128 * KiB
-const maxIdle = 64
+/** A read and a write of this size cost little beside the copying itself. */
+const largeBytes = 256 * KiB
+/** What a stream gets while many run: clients that stall must not add up to much memory. */
+const smallBytes = 64 * KiB
+const maxLarge = 64
 
 const idle: Buffer[] = []
+let largeOut = 0
 
-/** Takes a buffer of `bufferBytes` for the length of one stream. */
+/** Takes a buffer for the length of one stream: a large one for each of the first 64 that run at once. */
 export function takeBuffer(): Buffer {
-  return idle.pop() ?? Buffer.allocUnsafeSlow(bufferBytes)
+  if (largeOut >= maxLarge) return Buffer.allocUnsafeSlow(smallBytes)
+  largeOut += 1
+  return idle.pop() ?? Buffer.allocUnsafeSlow(largeBytes)
 }
 
-/** Gives it back; nobody may hold a part of it any more. */
-export function giveBack(buffer: Buffer): void {
-  if (idle.length < maxIdle) idle.push(buffer)
+/**
+ * Ends a stream's use of its buffer.
+ *
+ * @param isFree false when the kernel may still hold a part of it, as after a broken connection
+ */
+export function giveBack(buffer: Buffer, isFree: boolean): void {
+  if (buffer.length !== largeBytes) return
+  largeOut -= 1
+  if (isFree) idle.push(buffer)
 }

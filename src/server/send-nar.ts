@@ -50,10 +50,24 @@ export async function sendNar(
 async function sendBody(
   response: ServerResponse,
   file: NarFile,
-  { open, range }: { readonly open: OpenNar; readonly range: RangeRequest },
+  open: { readonly open: OpenNar; readonly range: RangeRequest },
+): Promise<void> {
+  const buffer = takeBuffer()
+  let isFree = false
+  try {
+    await pump(response, file, { ...open, buffer })
+    isFree = true
+  } finally {
+    giveBack(buffer, isFree)
+  }
+}
+
+async function pump(
+  response: ServerResponse,
+  file: NarFile,
+  { open, range, buffer }: { readonly open: OpenNar; range: RangeRequest; buffer: Buffer },
 ): Promise<void> {
   const { reader, origin } = open
-  const buffer = takeBuffer()
   if (range.kind !== 'whole' && reader.size === undefined) await waitForSize(reader, buffer)
   let position = opening(file.name, { size: reader.size, range, origin }).start
   const first = await reader.read(buffer, position)
@@ -73,7 +87,6 @@ async function sendBody(
   if (end !== undefined && position < end)
     throw new AppError('DISK', `nar/${file.name} ended at byte ${position} of ${end}`)
   response.end()
-  giveBack(buffer)
 }
 
 /** A range whose end depends on the length must wait for it: for a download without one, for its end. */

@@ -30,7 +30,8 @@ export async function auditCache(dir: string, publicKey: string): Promise<string
   if (named.size > 0) {
     const nix = await freshNixClient({ trustedKeys: [publicKey] })
     const { code, stderr } = await nix.verifyCache(`file://${dir}`)
-    if (code !== 0) flaws.push(stderr)
+    const complaints = stderr.split('\n').filter((line) => !/^(checking .*|)$/.test(line))
+    if (code !== 0) flaws.push(...complaints)
   }
   return flaws
 }

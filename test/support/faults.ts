@@ -46,7 +46,7 @@ export function cutAfter(bytes: number, end: 'fin' | 'reset' = 'fin'): Fault {
   return (answer) => ({ ...answer, end, body: firstBytes(answer.body, bytes) })
 }
 
-/** Never gets beyond this offset of the whole file, in a resumed answer neither. */
+/** Never gets beyond this offset of the whole file, however often it is asked to resume. */
 export function truncateAt(offset: number): Fault {
   return (answer, request) => cutAfter(offset - answer.bodyOffset)(answer, request)
 }

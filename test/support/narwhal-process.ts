@@ -2,10 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import packageFacts from '../../package.json' with { type: 'json' }
 import { atTestEnd } from './at-test-end.ts'
 import { tempDir } from './temp-dir.ts'
 
 const project = join(import.meta.dirname, '..', '..')
+/** Those of `npm start`, so that tests measure what users run. */
+const nodeFlags =
+  /\bnode ((?:--\S+ )*)src\//.exec(packageFacts.scripts.start)?.[1]?.trim().split(' ') ?? []
 const startTimeoutMs = 20_000
 const stopTimeoutMs = 20_000
 
@@ -103,6 +107,7 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
     const [program = process.execPath, ...args] = [
       ...(options.wrapper ?? []),
       process.execPath,
+      ...nodeFlags,
       join(project, 'src', 'cli', 'main.ts'),
       'serve',
       ...['--listen', `127.0.0.1:${port}`, '--data-dir', dataDir],
@@ -112,7 +117,12 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
     ]
     const env = { PATH: process.env.PATH ?? '', NO_COLOR: '1', ...options.env }
     // a directory of the test's own: no configuration file of this machine is picked up
-    child = spawn(program, args, { cwd: dataDir, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    child = spawn(program, args, {
+      cwd: dataDir,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
     killWithUs(child)
     const printedBefore = output.stdout.length
     for (const name of ['stdout', 'stderr'] as const) {
@@ -135,8 +145,8 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (hasEnded(child)) return
     const exited = once(child, 'exit')
-    const tooLong = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
-    child.kill(signal)
+    const tooLong = setTimeout(() => signalGroup(child, 'SIGKILL'), stopTimeoutMs)
+    signalGroup(child, signal)
     await exited
     clearTimeout(tooLong)
   }
@@ -162,13 +172,24 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
   }
 }
 
+/** Reaches the server behind a wrapper too: strace keeps a SIGTERM to itself, and dies alone of a SIGKILL. */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || hasEnded(child)) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch (error) {
+    // It ended by itself a moment ago.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 
 // a test run that is itself ended leaves no server behind
 function killWithUs(child: ChildProcess): void {
-  const kill = () => child.kill('SIGKILL')
+  const kill = () => signalGroup(child, 'SIGKILL')
   process.on('exit', kill)
   child.on('exit', () => process.off('exit', kill))
 }

@@ -1,0 +1,96 @@
+/** `npm run bench`: narwhal and nginx side by side, on this machine, now. */
+import { appendFile } from 'node:fs/promises'
+import { loadavg, tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { messageOf } from '../src/errors.ts'
+import { parseSize } from '../src/units.ts'
+import { runContest } from './contest.ts'
+import { nginxVersion } from './nginx.ts'
+import { formatReport, machineFacts, type Setting } from './report.ts'
+import { type Series, spreadOf } from './series.ts'
+import { isPinned } from './server.ts'
+
+const usage = `npm run bench -- [options]
+  --rounds N        rounds that count (5)
+  --seconds N       length of one measurement (2)
+  --nar-size SIZE   size of the NAR that throughput is measured with (128MiB)
+  --directory DIR   where the caches go; a tmpfs is best (/dev/shm)
+  --profile DIR     leave a CPU profile of narwhal there
+  --write           append the results to bench/RESULTS.md
+  --json            write the figures as JSON
+`
+/** More work than this on the machine spoils the figures. */
+const busyLoad = 0.5
+/** nginx on one core gives several times this; below it, something else is what is slow. */
+const slowNginxMBs = 1000
+
+const flags = readFlags()
+const interrupt = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
+
+const setting: Setting = {
+  date: new Date().toISOString().slice(0, 10),
+  ...machineFacts(),
+  nginx: await nginxVersion(),
+  pinned: isPinned,
+  loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
+  command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+  rounds: Number(flags.rounds),
+  seconds: Number(flags.seconds),
+  narBytes: parseSize(flags['nar-size']),
+}
+if (setting.loadBefore > busyLoad) tell(`load average ${setting.loadBefore}: expect noise`)
+const series = await runContest({
+  ...setting,
+  directory: flags.directory,
+  ...(flags.profile !== undefined && { profileDirectory: flags.profile }),
+  signal: interrupt.signal,
+  onProgress: tell,
+}).catch(fail)
+for (const one of series) if (isSlowEverywhere(one)) tell(`${one.title}: nginx is slow here too`)
+
+const report = formatReport(setting, series)
+process.stdout.write(flags.json ? `${JSON.stringify({ setting, series }, null, 2)}\n` : report)
+if (flags.write)
+  await appendFile(fileURLToPath(new URL('RESULTS.md', import.meta.url)), `\n${report}`)
+
+function readFlags() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '2' },
+        'nar-size': { type: 'string', default: '128MiB' },
+        directory: {
+          type: 'string',
+          default: process.platform === 'linux' ? '/dev/shm' : tmpdir(),
+        },
+        profile: { type: 'string' },
+        write: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (!values.help) return values
+    process.stdout.write(usage)
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n\n${usage}`)
+    process.exit(2)
+  }
+}
+
+/** Then the figure tells of the reader or of the machine, not of the servers. */
+function isSlowEverywhere({ unit, nginx }: Series): boolean {
+  return unit === 'MB/s' && spreadOf(nginx).median < slowNginxMBs
+}
+
+function fail(error: unknown): never {
+  tell(interrupt.signal.aborted ? 'interrupted' : messageOf(error))
+  process.exit(interrupt.signal.aborted ? 130 : 3)
+}
+
+function tell(text: string): void {
+  process.stderr.write(`bench: ${text}\n`)
+}

@@ -1,0 +1,45 @@
+/** One figure of both servers, once a round. */
+export interface Series {
+  readonly title: string
+  readonly unit: 'µs' | 'ms' | 'requests/s' | 'MB/s' | 'MiB'
+  readonly target?: Target
+  readonly nginx: readonly number[]
+  readonly narwhal: readonly number[]
+}
+
+/** What narwhal is to reach: a multiple of nginx's figure, or a figure of its own. */
+export interface Target {
+  readonly of: 'nginx' | 'itself'
+  readonly is: 'at least' | 'at most'
+  readonly value: number
+}
+
+export interface Spread {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+export function spreadOf(figures: readonly number[]): Spread {
+  const sorted = figures.toSorted((a, b) => a - b)
+  const at = (place: number) => sorted[place] ?? Number.NaN
+  const middle = (sorted.length - 1) / 2
+  return {
+    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
+    min: at(0),
+    max: at(sorted.length - 1),
+  }
+}
+
+/** narwhal's median as a multiple of nginx's. */
+export function ratioOf(series: Series): number {
+  return spreadOf(series.narwhal).median / spreadOf(series.nginx).median
+}
+
+/** Whether narwhal's median reaches the target; undefined where there is none. */
+export function isReached(series: Series): boolean | undefined {
+  const { target } = series
+  if (target === undefined) return undefined
+  const figure = target.of === 'nginx' ? ratioOf(series) : spreadOf(series.narwhal).median
+  return target.is === 'at least' ? figure >= target.value : figure <= target.value
+}
