@@ -1,0 +1,34 @@
+import type { ErrorCode } from '../errors.ts'
+import type { Compression } from '../nix/compression.ts'
+import type { FileProgress } from './growing-file.ts'
+import type { NarClaim, NarVerdict } from './judge-nar.ts'
+
+/** A NAR file and what it must unpack to. */
+export interface NarCheckRequest extends NarClaim {
+  readonly path: string
+  readonly compression: Compression
+}
+
+/** What the main thread says to a checking thread; `id` names a check. */
+export type CheckOrder =
+  | {
+      readonly kind: 'start'
+      readonly id: number
+      readonly request: NarCheckRequest
+      readonly progress: FileProgress
+    }
+  /** Sent only in answer to `hungry`, so that no messages pile up. */
+  | { readonly kind: 'progress'; readonly id: number; readonly progress: FileProgress }
+  | { readonly kind: 'cancel'; readonly id: number }
+
+/** What a checking thread answers. */
+export type CheckReport =
+  /** All the bytes it knows of are read. */
+  | { readonly kind: 'hungry'; readonly id: number }
+  | { readonly kind: 'verdict'; readonly id: number; readonly verdict: NarVerdict }
+  | {
+      readonly kind: 'fault'
+      readonly id: number
+      readonly code: ErrorCode
+      readonly message: string
+    }

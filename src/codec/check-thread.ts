@@ -1,0 +1,120 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { AppError, messageOf } from '../errors.ts'
+import type { CheckOrder, CheckReport, NarCheckRequest } from './check-messages.ts'
+import type { FileProgress } from './growing-file.ts'
+import type { NarVerdict } from './judge-nar.ts'
+
+/** A check as its thread sees it. */
+export interface CheckTask {
+  readonly id: number
+  readonly request: NarCheckRequest
+  /** The latest known; a new object whenever it changes. */
+  readonly progress: FileProgress
+  /** Called once, unless the task is cancelled. */
+  settle(outcome: NarVerdict | AppError): void
+}
+
+interface Entry {
+  readonly task: CheckTask
+  /** what the thread was told last */
+  sent: FileProgress
+  isHungry: boolean
+}
+
+/** The program of a checking thread: beside this file, as .ts in a checkout and .js when built. */
+const checkWorker = new URL(`./check-worker${extname(import.meta.url)}`, import.meta.url)
+
+/** Bounds JavaScript's own heap; what decoders unpack into lies outside and is bounded by them. */
+const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }
+
+/** A worker thread: started when first needed, and again after it died. */
+export class CheckThread {
+  readonly #script: URL
+  readonly #entries = new Map<number, Entry>()
+  #worker: Worker | undefined
+
+  /** @param script the thread's program */
+  constructor(script: URL = checkWorker) {
+    this.#script = script
+  }
+
+  /** How many tasks it has. */
+  get load(): number {
+    return this.#entries.size
+  }
+
+  start(task: CheckTask): void {
+    const { id, progress } = task
+    const { path, compression, narHash, narSize } = task.request
+    this.#worker ??= this.#spawn()
+    this.#worker.ref()
+    this.#entries.set(id, { task, sent: progress, isHungry: false })
+    this.#send({ kind: 'start', id, request: { path, compression, narHash, narSize }, progress })
+  }
+
+  /** Passes a task's progress on, now or when the thread has read what it knows of. */
+  advance(id: number): void {
+    const entry = this.#entries.get(id)
+    if (!entry?.isHungry || entry.sent === entry.task.progress) return
+    entry.isHungry = false
+    entry.sent = entry.task.progress
+    this.#send({ kind: 'progress', id, progress: entry.sent })
+  }
+
+  cancel(id: number): void {
+    if (!this.#entries.has(id)) return
+    this.#send({ kind: 'cancel', id })
+    this.#forget(id)
+  }
+
+  /** Ends the thread; what it was doing is never settled. */
+  async close(): Promise<void> {
+    const worker = this.#worker
+    this.#worker = undefined
+    this.#entries.clear()
+    await worker?.terminate()
+  }
+
+  #spawn(): Worker {
+    const worker = new Worker(this.#script, { resourceLimits })
+    worker.on('message', (report: CheckReport) => this.#hear(report))
+    worker.on('error', (cause: unknown) => this.#bury(worker, messageOf(cause), cause))
+    worker.on('exit', (code) => this.#bury(worker, `it ended with code ${code}`))
+    return worker
+  }
+
+  #send(order: CheckOrder): void {
+    this.#worker?.postMessage(order)
+  }
+
+  #hear(report: CheckReport): void {
+    const entry = this.#entries.get(report.id)
+    if (!entry) return // cancelled while this was on its way
+    if (report.kind === 'hungry') {
+      entry.isHungry = true
+      this.advance(report.id)
+      return
+    }
+    this.#forget(report.id)
+    entry.task.settle(
+      report.kind === 'verdict' ? report.verdict : new AppError(report.code, report.message),
+    )
+  }
+
+  #forget(id: number): void {
+    this.#entries.delete(id)
+    // An idle thread keeps no process alive.
+    if (this.#entries.size === 0) this.#worker?.unref()
+  }
+
+  /** Fails what a dead thread was doing; the next task starts another one. */
+  #bury(worker: Worker, reason: string, cause?: unknown): void {
+    if (this.#worker !== worker) return // told already, or closed on purpose
+    this.#worker = undefined
+    const entries = [...this.#entries.values()]
+    this.#entries.clear()
+    for (const { task } of entries)
+      task.settle(new AppError('CHECK_FAILED', `a checking thread died: ${reason}`, { cause }))
+  }
+}

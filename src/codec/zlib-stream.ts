@@ -1,0 +1,73 @@
+import type { Transform } from 'node:stream'
+import { messageOf } from '../errors.ts'
+import { damaged } from './damage.ts'
+
+/** A transform of node:zlib; `bytesWritten` are the bytes it consumed, not those it was given. */
+export type ZlibTransform = Transform & { readonly bytesWritten: number }
+
+/** One stream of gzip, brotli or zstd, unpacked by node:zlib one write at a time. */
+export class ZlibStream {
+  readonly #transform: ZlibTransform
+  readonly #format: string
+  #given = 0
+  #wake = () => {}
+
+  constructor(transform: ZlibTransform, format: string) {
+    this.#transform = transform
+    this.#format = format
+    for (const event of ['readable', 'end', 'error']) transform.on(event, () => this.#wake())
+  }
+
+  /** True once the packed stream said that it ends. */
+  get isEnded(): boolean {
+    return this.#transform.readableEnded
+  }
+
+  /** How many of the bytes given lie behind the end of the stream. */
+  get bytesBehindEnd(): number {
+    return this.#given - this.#transform.bytesWritten
+  }
+
+  /**
+   * Gives it packed bytes, which must stay as they are until the generator is done.
+   *
+   * @throws AppError CORRUPT
+   */
+  async *unpack(packed: Uint8Array): AsyncGenerator<Uint8Array, void> {
+    let isTaken = false
+    this.#given += packed.length
+    this.#transform.write(packed, () => {
+      isTaken = true
+      this.#wake()
+    })
+    // A stream that leaves bytes behind its end says so after it has taken the write.
+    yield* this.#drain(() => this.isEnded || (isTaken && this.bytesBehindEnd === 0))
+  }
+
+  /**
+   * Says that there is no more.
+   *
+   * @throws AppError CORRUPT when the stream was not yet at its end
+   */
+  async *finish(): AsyncGenerator<Uint8Array, void> {
+    this.#transform.end()
+    yield* this.#drain(() => this.isEnded)
+  }
+
+  destroy(): void {
+    this.#transform.destroy()
+  }
+
+  async *#drain(isDone: () => boolean): AsyncGenerator<Uint8Array, void> {
+    for (;;) {
+      const piece: Uint8Array | null = this.#transform.read()
+      if (this.#transform.errored) throw damaged(this.#format, messageOf(this.#transform.errored))
+      if (piece !== null) yield piece
+      else if (isDone()) return
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+    }
+  }
+}
