@@ -27,5 +27,11 @@ export interface Source {
   readonly name: string
   narinfo(hash: StoreHash, signal: AbortSignal): Promise<NarInfo | undefined>
   nar(request: NarRequest, signal: AbortSignal): Promise<NarBody | undefined>
+  /**
+   * Asks for something small, to see whether it answers at all.
+   *
+   * @throws AppError when it does not
+   */
+  probe(signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }

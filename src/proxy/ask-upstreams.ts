@@ -4,7 +4,7 @@ import type { NarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { requireTrust } from '../policy/trust.ts'
 import { type Ballot, chooseAnswer, type Standing } from '../policy/upstream-choice.ts'
-import type { Log } from '../telemetry.ts'
+import { countUnverified, type Log } from '../telemetry.ts'
 import type { Upstream } from './upstream.ts'
 
 /** How long a find waits for an upstream of better priority that has not answered yet. */
@@ -97,8 +97,9 @@ export async function askOne(
   try {
     requireTrust(info, { hash, storeDir, keys, verify })
   } catch (error) {
-    if (isAppError(error)) throw new AppError(error.code, `${source.name}: ${error.message}`)
-    throw error
+    if (!isAppError(error)) throw error
+    countUnverified(upstream.counters, error.code)
+    throw new AppError(error.code, `${source.name}: ${error.message}`)
   }
   return info
 }

@@ -1,11 +1,11 @@
-import { createHash, type Hash as Hasher } from 'node:crypto'
-import type { NarCheck, NarChecker } from '../codec/nar-check.ts'
 import { AppError, isAppError, messageOf } from '../errors.ts'
-import { formatHash, type Hash } from '../nix/hash.ts'
+import type { Hash } from '../nix/hash.ts'
 import type { Download } from '../store/download.ts'
-import type { Log } from '../telemetry.ts'
+import { countUnverified, type Log } from '../telemetry.ts'
+import { type IntakeTools, NarIntake } from './nar-intake.ts'
 import type { NarOffer, NarPlan } from './nar-plan.ts'
-import type { Quarantine } from './quarantine.ts'
+import { type OpenOffer, openFirst } from './open-first.ts'
+import { type Patience, persist } from './persist.ts'
 
 /** How often one upstream may break off, with bytes gained each time, before another is asked. */
 const maxResumes = 5
@@ -13,200 +13,165 @@ const maxResumes = 5
 /** Faults after which the bytes received so far are still as good as they were. */
 const resumable = [
   'UPSTREAM_CUT_SHORT',
+  'UPSTREAM_STALLED',
   'UPSTREAM_UNREACHABLE',
   'UPSTREAM_STATUS',
+  'UPSTREAM_BUSY',
   'UPSTREAM_MALFORMED',
 ] as const
 
-export interface FillTools {
-  readonly checker: NarChecker
-  readonly quarantine: Quarantine
+export interface FillTools extends IntakeTools, Patience {
   readonly log: Log
-  readonly signal: AbortSignal
 }
 
 /**
  * Fetches one NAR into its download from whoever has it, resumes where one breaks off, and vouches
  * for it once every hash is right.
  *
+ * @param offers names the places anew each time it is called
  * @returns the hash of the file
  * @throws AppError NAR_GONE when every upstream says it has none; else the last fault met
  */
 export async function fillNar(
   plan: NarPlan,
+  offers: () => AsyncIterable<NarOffer>,
+  { download, ...tools }: FillTools & { readonly download: Download },
+): Promise<Hash> {
+  const intake = new NarIntake(plan, download, tools)
+  try {
+    await intake.readKept()
+    const round = () => tryOffers(plan, offers(), { ...tools, intake })
+    const fileHash = await persist(round, () => intake.lastProgress, tools)
+    download.vouch()
+    return fileHash
+  } finally {
+    intake.end()
+  }
+}
+
+/** Goes through the places once. */
+async function tryOffers(
+  plan: NarPlan,
   offers: AsyncIterable<NarOffer>,
-  download: Download,
-  tools: FillTools,
+  { intake, ...tools }: FillTools & { readonly intake: NarIntake },
 ): Promise<Hash> {
   const { quarantine, log, signal } = tools
   const file = plan.file.name
+  const queue = new OfferQueue(offers)
   let fault: AppError | undefined
-  const attempt = new Attempt(plan, download, tools)
-  try {
-    for await (const offer of offers) {
-      const name = offer.upstream.source.name
-      if (quarantine.has(name, file)) {
-        fault ??= new AppError('CORRUPT', `${name} sent nar/${file} damaged a moment ago`)
-        continue
-      }
-      if (!plan.fileHash) await attempt.startOver()
-      try {
-        const fileHash = await takeOffer(offer, attempt, tools)
-        if (!fileHash) continue
-        download.vouch()
-        return fileHash
-      } catch (error) {
-        if (signal.aborted) throw error
-        fault = asFault(error)
-        log.warn({ code: fault.code, upstream: name, file }, fault.message)
-        if (isAppError(fault, 'CORRUPT')) quarantine.add(name, file)
-        if (!isAppError(fault, ...resumable)) await attempt.startOver()
-      }
-    }
-  } finally {
-    attempt.end()
-  }
-  throw fault ?? new AppError('NAR_GONE', `no upstream has nar/${file} any more`)
-}
+  let lastOffer: NarOffer | undefined
+  let resumes = 0
 
-/**
- * Fetches the file, or what is missing of it, and holds it against its hashes. When bytes of several
- * upstreams together are wrong, nobody knows whose: this one gets to prove itself alone.
- *
- * @returns the hash of the file; undefined when this upstream does not have it
- */
-async function takeOffer(
-  offer: NarOffer,
-  attempt: Attempt,
-  tools: FillTools,
-): Promise<Hash | undefined> {
+  async function noteFault(name: string, error: unknown): Promise<void> {
+    if (signal.aborted) throw error
+    fault = asFault(error)
+    log.warn({ code: fault.code, upstream: name, file }, fault.message)
+    if (!isAppError(fault, ...resumable)) await intake.startOver()
+  }
+
   for (;;) {
-    const isShared = attempt.received > 0
+    if (intake.isComplete) {
+      try {
+        return await intake.requireRight('the part kept from before')
+      } catch (error) {
+        await noteFault('', error)
+      }
+    }
+    let places: AsyncIterator<NarOffer> = queue
+    if (!plan.fileHash) {
+      // Two upstreams may have it in different bytes, so whose they will be must be known first.
+      const next = await queue.next()
+      if (next.done) throw fault ?? gone(file)
+      if (next.value !== lastOffer) await intake.startOver()
+      lastOffer = next.value
+      places = onlyOnce(next.value)
+    }
+    const from = intake.received
+    const opened = await openFirst(places, {
+      signal,
+      async open({ upstream, url }, openSignal) {
+        const { name } = upstream.source
+        if (!quarantine.has(name, file))
+          return upstream.source.nar({ url, offset: from }, openSignal)
+        throw new AppError('CORRUPT', `${name} sent nar/${file} damaged a moment ago`)
+      },
+      onFault(offer, error) {
+        fault = asFault(error)
+        log.warn({ code: fault.code, upstream: offer.upstream.source.name, file }, fault.message)
+      },
+    })
+    if (!opened && places !== queue) continue
+    if (!opened) throw fault ?? gone(file)
+    const { name } = opened.offer.upstream.source
     try {
-      if (!(await fetchAll(offer, attempt, tools))) return undefined
-      return await attempt.requireRight(offer.upstream.source.name)
+      await takeAll(opened, intake)
+      return await intake.requireRight(name)
     } catch (error) {
-      if (!isShared || !isAppError(error, 'CORRUPT')) throw error
-      await attempt.startOver()
+      const gained = intake.received > from
+      await noteFault(name, error)
+      if (isAppError(error, 'UPSTREAM_CUT_SHORT') && gained && resumes < maxResumes) {
+        resumes += 1
+        queue.putBack(opened.offer)
+      } else if (isAppError(error, 'UPSTREAM_STALLED') && resumes < maxResumes) {
+        resumes += 1
+        queue.putLast(opened.offer)
+      } else if (isAppError(error, 'CORRUPT')) {
+        // Bytes of several together are wrong, nobody knows whose: this one gets to prove itself.
+        if (from > 0) queue.putBack(opened.offer)
+        else {
+          quarantine.add(name, file)
+          countUnverified(opened.offer.upstream.counters, 'CORRUPT')
+        }
+      }
     }
   }
 }
 
-/** @returns false when this upstream does not have the file */
-async function fetchAll(offer: NarOffer, attempt: Attempt, tools: FillTools): Promise<boolean> {
-  const { source } = offer.upstream
-  for (let resumes = 0; ; resumes += 1) {
-    const from = attempt.received
-    try {
-      const body = await source.nar({ url: offer.url, offset: from }, tools.signal)
-      if (!body) return false
-      attempt.expect(body.size, source.name)
-      for await (const chunk of body.chunks) await attempt.take(chunk, source.name)
-      attempt.requireWhole(source.name)
-      return true
-    } catch (error) {
-      const gained = attempt.received > from
-      const mayResume = isAppError(error, 'UPSTREAM_CUT_SHORT') && gained && resumes < maxResumes
-      if (!mayResume || tools.signal.aborted) throw error
-      tools.log.info(
-        { upstream: source.name, offset: attempt.received },
-        `resuming: ${messageOf(error)}`,
-      )
-    }
+function gone(file: string): AppError {
+  return new AppError('NAR_GONE', `no upstream has nar/${file} any more`)
+}
+
+async function* onlyOnce(offer: NarOffer): AsyncGenerator<NarOffer> {
+  yield offer
+}
+
+async function takeAll({ offer, body, abort }: OpenOffer, intake: NarIntake): Promise<void> {
+  const { name } = offer.upstream.source
+  try {
+    intake.expect(body.size, name)
+    for await (const chunk of body.chunks) await intake.take(chunk, name)
+    intake.requireWhole(name)
+  } finally {
+    abort.abort()
   }
 }
 
-/** The bytes received so far and what has been computed over them. */
-class Attempt {
-  readonly #plan: NarPlan
-  readonly #download: Download
-  readonly #checker: NarChecker
-  readonly #quarantine: Quarantine
-  #hasher: Hasher = createHash('sha256')
-  #check: NarCheck | undefined
+/** The places still to be tried. */
+class OfferQueue implements AsyncIterator<NarOffer> {
+  readonly #offers: AsyncIterator<NarOffer>
+  readonly #again: NarOffer[] = []
+  readonly #last: NarOffer[] = []
 
-  constructor(plan: NarPlan, download: Download, { checker, quarantine }: FillTools) {
-    this.#plan = plan
-    this.#download = download
-    this.#checker = checker
-    this.#quarantine = quarantine
-    this.#begin()
+  constructor(offers: AsyncIterable<NarOffer>) {
+    this.#offers = offers[Symbol.asyncIterator]()
   }
 
-  get received(): number {
-    return this.#download.written
+  /** To be tried again before all others. */
+  putBack(offer: NarOffer): void {
+    this.#again.push(offer)
   }
 
-  expect(size: number | undefined, name: string): void {
-    const known = this.#plan.size
-    if (size === undefined) return
-    if (known !== undefined && size !== known)
-      throw new AppError(
-        'UPSTREAM_MALFORMED',
-        `${name} offers ${size} bytes where its narinfo says ${known}`,
-      )
-    this.#download.expect(size)
+  /** To be tried again after all others. */
+  putLast(offer: NarOffer): void {
+    this.#last.push(offer)
   }
 
-  async take(chunk: Uint8Array, name: string): Promise<void> {
-    const size = this.#download.size
-    if (size !== undefined && this.received + chunk.length > size)
-      throw new AppError('CORRUPT', `${name} sent more than the ${size} bytes announced`)
-    this.#hasher.update(chunk)
-    await this.#download.append(chunk)
-    this.#check?.available(this.received)
-  }
-
-  requireWhole(name: string): void {
-    const size = this.#download.size
-    if (size !== undefined && this.received < size)
-      throw new AppError('UPSTREAM_CUT_SHORT', `${name} sent ${this.received} of ${size} bytes`)
-  }
-
-  /**
-   * @returns the hash of the file
-   * @throws AppError CORRUPT when a hash is wrong
-   */
-  async requireRight(name: string): Promise<Hash> {
-    const { fileHash, file } = this.#plan
-    const seen: Hash = { algorithm: 'sha256', digest: this.#hasher.digest() }
-    if (fileHash && formatHash(seen) !== formatHash(fileHash))
-      throw new AppError(
-        'CORRUPT',
-        `${name} sent nar/${file.name} with hash ${formatHash(seen)} instead of ${formatHash(fileHash)}`,
-      )
-    const verdict = await this.#check?.finish(this.received)
-    if (verdict && !verdict.ok)
-      throw new AppError('CORRUPT', `${name} sent nar/${file.name} wrong: ${verdict.reason}`)
-    return seen
-  }
-
-  /** Forgets the bytes so far: they are wrong, or the next upstream's may differ from them. */
-  async startOver(): Promise<void> {
-    if (this.received === 0) return
-    if (this.#download.hasDelivered) this.#quarantine.taint(this.#plan.file.name)
-    this.end()
-    await this.#download.restart(this.#plan.size)
-    this.#begin()
-  }
-
-  end(): void {
-    this.#check?.cancel()
-    this.#check = undefined
-  }
-
-  #begin(): void {
-    const { nar, compression, fileHash, file } = this.#plan
-    this.#hasher = createHash('sha256')
-    if (nar && this.#checker.canCheck(compression))
-      this.#check = this.#checker.check({
-        path: this.#download.path,
-        compression,
-        narHash: nar.hash,
-        narSize: nar.size,
-      })
-    else if (!fileHash)
-      throw new AppError('UNVERIFIABLE', `nothing to check nar/${file.name} against`)
+  async next(): Promise<IteratorResult<NarOffer>> {
+    const again = this.#again.pop()
+    if (again) return { done: false, value: again }
+    const next = await this.#offers.next()
+    const last = next.done ? this.#last.shift() : undefined
+    return last ? { done: false, value: last } : next
   }
 }
 

@@ -65,7 +65,7 @@ function planOf(file: NarFile, record: NarinfoRecord): NarPlan {
   return {
     file,
     compression: info.compression,
-    fileHash: file.shape === 'file' ? file.fileHash : sha256Only(info.fileHash),
+    fileHash: fileHashOf(file, info),
     size: sizeOf(info),
     nar: { hash: info.narHash, size: info.narSize },
     storeHash: record.hash,
@@ -73,8 +73,10 @@ function planOf(file: NarFile, record: NarinfoRecord): NarPlan {
   }
 }
 
-/** Files are hashed as they pass with SHA-256, the only algorithm caches use for FileHash. */
-function sha256Only(hash: Hash | undefined): Hash | undefined {
+/** An uncompressed NAR file is the NAR itself. Files are hashed as they pass with SHA-256 only. */
+function fileHashOf(file: NarFile, info: NarInfo): Hash | undefined {
+  if (file.shape === 'file') return file.fileHash
+  const hash = info.compression === 'none' ? info.narHash : info.fileHash
   return hash?.algorithm === 'sha256' ? hash : undefined
 }
 

@@ -57,6 +57,7 @@ export function directoryUpstream(name: string, url: string): Source {
       return { size: stats.size, chunks: stream }
     },
 
+    probe: requireRoot,
     close: async () => undefined,
   }
 }

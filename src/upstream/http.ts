@@ -1,9 +1,11 @@
-import { Agent, type Dispatcher } from 'undici'
+import { rootCertificates } from 'node:tls'
+import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import { AppError, isAppError, messageOf } from '../errors.ts'
 import { parseNarInfo } from '../nix/narinfo.ts'
 import type { NarBody, Source } from '../nix/source.ts'
 import { locateNar } from '../policy/nar-location.ts'
 import { mayFollow } from '../policy/redirect.ts'
+import { parseRetryAfter } from '../policy/retry-after.ts'
 import { contentRangeStart, wholeSize } from './content-range.ts'
 import { readText } from './read-text.ts'
 
@@ -13,28 +15,29 @@ export interface HttpUpstreamOptions {
   readonly url: string
   /** Value of the Authorization header, where the cache asks for one. */
   readonly authorization?: string | undefined
+  /** Certificates in PEM format believed besides the usual ones. */
+  readonly ca?: string | undefined
   readonly maxConnections: number
 }
 
-const timeouts = { connectMs: 5_000, headersMs: 5_000, idleBodyMs: 15_000 }
+const timeouts = { connectMs: 5_000, headersMs: 5_000, idleBodyMs: 15_000, narinfoMs: 15_000 }
+/** A body that brings less than this in that time is as good as stalled. */
+const crawl = { bytes: 16 * 1024, perMs: 15_000 }
 const maxRedirects = 3
 /** Real narinfos reach 208 KB. */
 const maxNarinfoBytes = 1024 * 1024
+const maxErrorBytes = 64 * 1024
 
 /** Statuses by which binary caches say "I have no such thing"; S3 says 403. */
 const absent = new Set([403, 404, 410])
+/** But some stores say it, too, when they only want to be asked less. */
+const throttling =
+  /<Code>(?:SlowDown|Throttl\w*|RequestLimitExceeded|TooManyRequests\w*|ServiceUnavailable)</
 
 /** A binary cache reached over http or https. */
 export function httpUpstream(options: HttpUpstreamOptions): Source {
   const { name, url } = options
-  const agent = new Agent({
-    connections: options.maxConnections,
-    connect: { timeout: timeouts.connectMs },
-    headersTimeout: timeouts.headersMs,
-    bodyTimeout: timeouts.idleBodyMs,
-    // HTTP/2 would put all NARs and narinfos of an upstream into one TCP connection's window.
-    allowH2: false,
-  })
+  const agent = openAgent(options)
   const origin = new URL(url).origin
 
   async function get(
@@ -51,7 +54,7 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       await response.body.dump()
       const next = URL.parse(String(location), target.href)
       if (hops === maxRedirects || !next || !mayFollow(target, next))
-        throw fault('UPSTREAM_MALFORMED', `redirects from ${target.href} to ${location}`)
+        throw malformed(`redirects from ${target.href} to ${location}`)
       target = next
     }
   }
@@ -75,8 +78,18 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
     }
   }
 
-  function fault(code: 'UPSTREAM_MALFORMED' | 'UPSTREAM_STATUS', what: string): AppError {
-    return new AppError(code, `${name} ${what}`)
+  /** What a status that is no answer means: trouble, or a request for patience. */
+  function statusFault(response: Dispatcher.ResponseData, what: string): AppError {
+    const message = `${name} answered ${response.statusCode} for ${what}`
+    if (response.statusCode !== 429 && response.statusCode !== 503)
+      return new AppError('UPSTREAM_STATUS', message)
+    const retryAfterMs = parseRetryAfter(String(response.headers['retry-after'] ?? ''), Date.now())
+    if (retryAfterMs === undefined) return new AppError('UPSTREAM_STATUS', message)
+    return new AppError('UPSTREAM_BUSY', message, { retryAfterMs })
+  }
+
+  function malformed(what: string): AppError {
+    return new AppError('UPSTREAM_MALFORMED', `${name} ${what}`)
   }
 
   function unreachable(cause: unknown): AppError {
@@ -86,6 +99,17 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
     })
   }
 
+  /** @throws AppError when the "no" is really a request for patience */
+  async function saysAbsent(response: Dispatcher.ResponseData, what: string): Promise<boolean> {
+    if (!absent.has(response.statusCode)) return false
+    if (response.statusCode !== 403) await discard(response)
+    else {
+      const text = await readText(response, maxErrorBytes).catch(() => '')
+      if (throttling.test(text.toString())) throw statusFault(response, what)
+    }
+    return true
+  }
+
   async function discard(response: Dispatcher.ResponseData): Promise<void> {
     await response.body.dump({ limit: 64 * 1024 }).catch(() => undefined)
   }
@@ -93,16 +117,15 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
   return {
     name,
 
-    async narinfo(hash, signal) {
+    async narinfo(hash, caller) {
+      // A narinfo is small: whoever drips it never trips the timers between two bytes.
+      const signal = AbortSignal.any([caller, AbortSignal.timeout(timeouts.narinfoMs)])
       const headers = { accept: 'text/x-nix-narinfo', 'accept-encoding': 'identity' }
       const response = await get(new URL(`${url}/${hash}.narinfo`), headers, signal)
-      if (absent.has(response.statusCode)) {
-        await discard(response)
-        return undefined
-      }
+      if (await saysAbsent(response, `${hash}.narinfo`)) return undefined
       if (response.statusCode !== 200) {
         await discard(response)
-        throw fault('UPSTREAM_STATUS', `answered ${response.statusCode} for ${hash}.narinfo`)
+        throw statusFault(response, `${hash}.narinfo`)
       }
       try {
         const info = parseNarInfo(await readText(response, maxNarinfoBytes))
@@ -121,18 +144,15 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       const address = locateNar(url, narUrl)
       const response = await get(address, headers, signal)
       const { statusCode } = response
-      if (absent.has(statusCode)) {
-        await discard(response)
-        return undefined
-      }
+      if (await saysAbsent(response, narUrl)) return undefined
       const refuse = async (what: string) => {
         response.body.on('error', () => undefined).destroy()
-        return fault('UPSTREAM_MALFORMED', `${what} for ${narUrl}`)
+        return malformed(`${what} for ${narUrl}`)
       }
       if (statusCode !== (offset > 0 ? 206 : 200)) {
         if (statusCode < 300) throw await refuse(`answered ${statusCode} to a range request`)
         await discard(response)
-        throw fault('UPSTREAM_STATUS', `answered ${statusCode} for ${narUrl}`)
+        throw statusFault(response, narUrl)
       }
       const encoding = response.headers['content-encoding']
       if (encoding !== undefined && encoding !== 'identity')
@@ -142,13 +162,35 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       return { size: wholeSize(response.headers, offset), chunks: chunksOf(response.body) }
     },
 
+    async probe(signal) {
+      const response = await get(new URL(`${url}/nix-cache-info`), {}, signal)
+      await discard(response)
+      if (response.statusCode >= 500 || response.statusCode === 429)
+        throw statusFault(response, 'nix-cache-info')
+    },
+
     close: () => agent.destroy(),
   }
 
   async function* chunksOf(body: Dispatcher.ResponseData['body']): NarBody['chunks'] {
+    let windowStart = performance.now()
+    let windowBytes = 0
     try {
-      yield* body
+      for await (const chunk of body) {
+        yield chunk
+        windowBytes += chunk.length
+        if (windowBytes >= crawl.bytes) {
+          windowStart = performance.now()
+          windowBytes = 0
+        } else if (performance.now() - windowStart > crawl.perMs)
+          throw new AppError(
+            'UPSTREAM_STALLED',
+            `only ${windowBytes} bytes in ${crawl.perMs / 1000} s`,
+          )
+      }
     } catch (error) {
+      if (error instanceof errors.BodyTimeoutError || isAppError(error))
+        throw new AppError('UPSTREAM_STALLED', `${name} fell silent: ${reasonOf(error)}`)
       throw new AppError('UPSTREAM_CUT_SHORT', `${name} broke off: ${reasonOf(error)}`, {
         cause: error,
       })
@@ -156,6 +198,21 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       body.on('error', () => undefined).destroy()
     }
   }
+}
+
+/** Goes through the proxy that the environment names, where it names one (http_proxy, no_proxy, …). */
+function openAgent({ ca, maxConnections }: HttpUpstreamOptions): Dispatcher {
+  const tls = ca === undefined ? {} : { ca: [...rootCertificates, ca] }
+  const settings = {
+    connections: maxConnections,
+    connect: { timeout: timeouts.connectMs, ...tls },
+    headersTimeout: timeouts.headersMs,
+    bodyTimeout: timeouts.idleBodyMs,
+    // HTTP/2 would put all NARs and narinfos of an upstream into one TCP connection's window.
+    allowH2: false,
+  }
+  const isProxied = Object.keys(process.env).some((name) => /^https?_proxy$/i.test(name))
+  return isProxied ? new EnvHttpProxyAgent({ ...settings, requestTls: tls }) : new Agent(settings)
 }
 
 /** Several addresses tried at once fail as one error without a message of its own. */

@@ -5,7 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { type NarInfo, printNarInfo } from '../../src/nix/narinfo.ts'
 import type { NarBody, Source } from '../../src/nix/source.ts'
 import { type StoreHash, storePathSet } from '../../src/nix/store-path.ts'
+import { silentLog } from '../../src/telemetry.ts'
 import { directoryUpstream } from '../../src/upstream/directory.ts'
+import { guarded } from '../../src/upstream/guarded.ts'
 import { httpUpstream } from '../../src/upstream/http.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
@@ -23,6 +25,12 @@ const kinds: Record<string, (cache: SyntheticCache) => Promise<Subject>> = {
   async http(cache) {
     const upstream = await startFakeUpstream(cache.directory)
     const source = httpUpstream({ name: 'up', url: upstream.url, maxConnections: 4 })
+    return { source, breakIt: () => upstream.down() }
+  },
+  async guarded(cache) {
+    const upstream = await startFakeUpstream(cache.directory)
+    const http = httpUpstream({ name: 'up', url: upstream.url, maxConnections: 4 })
+    const source = guarded(http, { log: silentLog, now: () => performance.now() })
     return { source, breakIt: () => upstream.down() }
   },
   async directory(cache) {

@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import type { NarChecker } from '../codec/nar-check.ts'
+import { isAppError, messageOf } from '../errors.ts'
+import { formatHash, type Hash } from '../nix/hash.ts'
+import { type NarInfo, parseNarInfo } from '../nix/narinfo.ts'
+import type { KeyRing } from '../nix/signature.ts'
+import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
+import { parseNarFile } from '../policy/nar-file.ts'
+import { requireTrust } from '../policy/trust.ts'
+import type { Layout } from '../store/layout.ts'
+
+/**
+ * What may be wrong with a file of `cache/`. `damaged` must go; `untrusted` is whole, but no key of
+ * the configuration vouches for it; `orphan` is whole, but no narinfo promises it; `foreign` is no
+ * file of a binary cache.
+ */
+export type FindingKind = 'damaged' | 'untrusted' | 'orphan' | 'foreign'
+
+export interface Finding {
+  readonly kind: FindingKind
+  /** Below `cache/`. */
+  readonly file: string
+  readonly why: string
+  /** What it takes with it when it goes. */
+  readonly narinfo: StoreHash | undefined
+  readonly nar: string | undefined
+}
+
+export interface VerifyStep {
+  /** File just checked, below `cache/`: the place to continue from. */
+  readonly file: string
+  readonly bytes: number
+  readonly findings: readonly Finding[]
+  readonly done: number
+  readonly total: number
+}
+
+export interface VerifyOptions {
+  readonly layout: Layout
+  readonly keys: KeyRing
+  readonly storeDir: string
+  readonly checker: NarChecker
+  /** The last file of an earlier run; it goes on after that. */
+  readonly after: string | undefined
+}
+
+/**
+ * Checks every file of `cache/`: narinfos with their NARs first, then NARs that no narinfo promises.
+ * NARs are read whole, hashed, and unpacked.
+ *
+ * @throws the system's error when a directory cannot be read
+ */
+export async function* verifyCache(options: VerifyOptions): AsyncGenerator<VerifyStep> {
+  const { layout, after } = options
+  const inCache = (await readdir(layout.cache)).filter((name) => !wellKnown.has(name)).sort()
+  const nars = (await readdir(layout.nars)).sort()
+  const files = [...inCache, ...nars.map((name) => `nar/${name}`)]
+  const promised = await promisedBy(inCache, layout)
+  const start = after === undefined ? 0 : files.indexOf(after) + 1
+  for (const [at, file] of files.entries()) {
+    if (at < start) continue
+    const { findings, bytes } = file.startsWith('nar/')
+      ? await checkNar(file.slice(4), promised, options)
+      : await checkNarinfo(file, options)
+    yield { file, bytes, findings, done: at + 1, total: files.length }
+  }
+}
+
+const wellKnown = new Set(['nix-cache-info', 'nar', 'log', 'realisations', 'build-trace-v2'])
+const suffix = '.narinfo'
+
+interface Checked {
+  readonly findings: readonly Finding[]
+  readonly bytes: number
+}
+
+async function promisedBy(names: readonly string[], layout: Layout): Promise<Set<string>> {
+  const promised = new Set<string>()
+  for (const name of names) {
+    if (!name.endsWith(suffix)) continue
+    const hash = name.slice(0, -suffix.length) as StoreHash
+    const text = await readFile(layout.narinfo(hash), 'utf8').catch(() => '')
+    const url = /^URL: nar\/(\S+)$/m.exec(text)?.[1]
+    if (url !== undefined) promised.add(url)
+  }
+  return promised
+}
+
+async function checkNarinfo(name: string, options: VerifyOptions): Promise<Checked> {
+  const { layout, keys, storeDir } = options
+  const hash = name.slice(0, -suffix.length)
+  if (!name.endsWith(suffix) || !isStoreHash(hash)) {
+    const isListing = /^[0-9a-z]{32}\.ls$/.test(name)
+    return { findings: isListing ? [] : [foreign(name)], bytes: 0 }
+  }
+  const about = { file: name, narinfo: hash, nar: undefined }
+  const damaged = (why: string): Checked => ({
+    findings: [{ ...about, kind: 'damaged', why }],
+    bytes: 0,
+  })
+  let info: NarInfo
+  try {
+    info = parseNarInfo(await readFile(layout.narinfo(hash), 'utf8'))
+  } catch (error) {
+    return damaged(messageOf(error))
+  }
+  const untrusted: Finding[] = []
+  try {
+    requireTrust(info, { hash, storeDir, keys, verify: 'signature' })
+  } catch (error) {
+    if (!isAppError(error, 'UNTRUSTED')) return damaged(messageOf(error))
+    untrusted.push({ ...about, kind: 'untrusted', why: error.message })
+  }
+  const nar = /^nar\/([^/\s]+)$/.exec(info.url)?.[1]
+  if (nar === undefined) return damaged(`its URL ${info.url} leads out of nar/`)
+  const { why, bytes } = await whyWrong(nar, info, options)
+  if (why === undefined) return { findings: untrusted, bytes }
+  const finding = { kind: 'damaged', file: `nar/${nar}`, why, narinfo: hash, nar } as const
+  return { findings: [...untrusted, finding], bytes }
+}
+
+/** Holds a NAR against its narinfo. */
+async function whyWrong(
+  nar: string,
+  info: NarInfo,
+  { layout, checker }: VerifyOptions,
+): Promise<{ readonly why: string | undefined; readonly bytes: number }> {
+  const path = layout.nar(nar)
+  try {
+    const { size } = await stat(path)
+    if (info.fileSize !== undefined && size !== info.fileSize)
+      return { why: `has ${size} bytes instead of ${info.fileSize}`, bytes: 0 }
+    const seen = await hashOf(path)
+    if (info.fileHash?.algorithm === 'sha256' && formatHash(seen) !== formatHash(info.fileHash))
+      return { why: `has hash ${formatHash(seen)}`, bytes: size }
+    if (!checker.canCheck(info.compression)) return { why: undefined, bytes: size }
+    const { compression, narHash, narSize } = info
+    const verdict = await checker.check({ path, compression, narHash, narSize }).finish(size)
+    return { why: verdict.ok ? undefined : verdict.reason, bytes: size }
+  } catch (error) {
+    if (isAppError(error, 'CHECK_FAILED')) throw error
+    return { why: messageOf(error), bytes: 0 }
+  }
+}
+
+/** Checks a NAR that no narinfo promises: its name may say what its bytes must be. */
+async function checkNar(
+  name: string,
+  promised: ReadonlySet<string>,
+  { layout }: VerifyOptions,
+): Promise<Checked> {
+  if (promised.has(name)) return { findings: [], bytes: 0 }
+  const file = `nar/${name}`
+  const parsed = parseNarFile(name)
+  const stats = await stat(layout.nar(name)).catch(() => undefined)
+  if (!parsed || !stats?.isFile()) return { findings: [foreign(file)], bytes: 0 }
+  const about = { file, narinfo: undefined, nar: name }
+  const bytes = stats.size
+  const damaged = (why: string): Checked => ({
+    findings: [{ ...about, kind: 'damaged', why }],
+    bytes,
+  })
+  if (bytes === 0) return damaged('is empty')
+  try {
+    const seen = await hashOf(layout.nar(name))
+    if (parsed.shape === 'file' && formatHash(seen) !== formatHash(parsed.fileHash))
+      return damaged(`has hash ${formatHash(seen)}`)
+  } catch (error) {
+    return damaged(messageOf(error))
+  }
+  const why = 'no narinfo promises it; it is served, and checked when its narinfo is known'
+  return { findings: [{ ...about, kind: 'orphan', why }], bytes }
+}
+
+function foreign(file: string): Finding {
+  const why = 'is no file of a binary cache; narwhal leaves it alone'
+  return { kind: 'foreign', file, why, narinfo: undefined, nar: undefined }
+}
+
+async function hashOf(path: string): Promise<Hash> {
+  const hasher = createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }))
+    hasher.update(chunk as Buffer)
+  return { algorithm: 'sha256', digest: hasher.digest() }
+}

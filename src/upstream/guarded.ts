@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { AppError, isAppError, messageOf } from '../errors.ts'
+import type { Source } from '../nix/source.ts'
+import { afterFailedProbe, afterFault, type Breaker, closedBreaker } from '../policy/breaker.ts'
+import type { Log } from '../telemetry.ts'
+
+/** A source that is not asked while it is known to be away. */
+export interface GuardedSource extends Source {
+  /** When it went away, by a clock that never jumps, in milliseconds; undefined while it is there. */
+  readonly awaySince: number | undefined
+}
+
+export interface GuardOptions {
+  readonly log: Log
+  /** A clock that never jumps, in milliseconds. */
+  readonly now: () => number
+}
+
+/** Faults that say the upstream is in trouble, not that one answer of it is wrong. */
+const troubles = [
+  'UPSTREAM_UNREACHABLE',
+  'UPSTREAM_STATUS',
+  'UPSTREAM_BUSY',
+  'UPSTREAM_CUT_SHORT',
+  'UPSTREAM_STALLED',
+] as const
+const probeTimeoutMs = 5_000
+/** Before the one retry of a small question: long enough for a dropped connection, short to a person. */
+const retryMs = { least: 50, most: 250 }
+
+/** Watches a source's faults: retries small questions once, and stops asking when it is away. */
+export function guarded(source: Source, { log, now }: GuardOptions): GuardedSource {
+  let breaker: Breaker = closedBreaker
+  let reason = ''
+  let timer: NodeJS.Timeout | undefined
+  const closing = new AbortController()
+
+  function noteSuccess(): void {
+    // While it is open only a probe closes it: an answer may have been on its way since before.
+    if (breaker.state === 'closed') breaker = closedBreaker
+  }
+
+  function noteFault(error: unknown): void {
+    if (!isAppError(error, ...troubles)) {
+      noteSuccess()
+      return
+    }
+    const before = breaker.state
+    breaker = afterFault(breaker, now(), error.retryAfterMs)
+    if (breaker.state === 'closed' || before === 'open') return
+    reason = error.message
+    log.warn({ upstream: source.name }, `${source.name} is away and asked no more: ${reason}`)
+    scheduleProbe()
+  }
+
+  function scheduleProbe(): void {
+    if (breaker.state === 'closed' || closing.signal.aborted) return
+    timer = setTimeout(() => void probe(), Math.max(0, breaker.probeAt - now())).unref()
+  }
+
+  async function probe(): Promise<void> {
+    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(probeTimeoutMs)])
+    try {
+      await source.probe(signal)
+      breaker = closedBreaker
+      log.info({ upstream: source.name }, `${source.name} is back`)
+    } catch (error) {
+      reason = messageOf(error)
+      breaker = afterFailedProbe(breaker, now())
+      scheduleProbe()
+    }
+  }
+
+  async function watched<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+    if (breaker.state === 'open')
+      throw new AppError('UPSTREAM_UNREACHABLE', `${source.name} is away: ${reason}`)
+    try {
+      const answer = await ask()
+      noteSuccess()
+      return answer
+    } catch (error) {
+      if (!signal.aborted) noteFault(error)
+      throw error
+    }
+  }
+
+  async function* watchedChunks(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+    try {
+      yield* chunks
+    } catch (error) {
+      if (!signal.aborted) noteFault(error)
+      throw error
+    }
+  }
+
+  return {
+    name: source.name,
+    probe: (signal) => source.probe(signal),
+    get awaySince() {
+      return breaker.state === 'open' ? breaker.since : undefined
+    },
+
+    async narinfo(hash, signal) {
+      const ask = () => watched(signal, () => source.narinfo(hash, signal))
+      try {
+        return await ask()
+      } catch (error) {
+        const mayRetry = isAppError(
+          error,
+          'UPSTREAM_UNREACHABLE',
+          'UPSTREAM_STATUS',
+          'UPSTREAM_CUT_SHORT',
+        )
+        if (!mayRetry || signal.aborted || breaker.state === 'open') throw error
+        await delay(retryMs.least + Math.random() * (retryMs.most - retryMs.least), undefined, {
+          signal,
+        })
+        return ask()
+      }
+    },
+
+    async nar(request, signal) {
+      const body = await watched(signal, () => source.nar(request, signal))
+      return body && { size: body.size, chunks: watchedChunks(body.chunks, signal) }
+    },
+
+    async close() {
+      closing.abort()
+      clearTimeout(timer)
+      await source.close()
+    },
+  }
+}

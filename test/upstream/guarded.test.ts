@@ -1,0 +1,79 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { NarInfo } from '../../src/nix/narinfo.ts'
+import { silentLog } from '../../src/telemetry.ts'
+import { guarded } from '../../src/upstream/guarded.ts'
+import { httpUpstream } from '../../src/upstream/http.ts'
+import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { body, status } from '../support/faults.ts'
+import { syntheticCache } from '../support/synthetic-cache.ts'
+
+const never = new AbortController().signal
+
+async function subject() {
+  const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+  const upstream = await startFakeUpstream(cache.directory)
+  const http = httpUpstream({ name: 'up', url: upstream.url, maxConnections: 4 })
+  const source = guarded(http, { log: silentLog, now: () => performance.now() })
+  const info = cache.infos[0] as NarInfo
+  return { upstream, source, ask: () => source.narinfo(info.storePath.hash, never) }
+}
+
+const narinfo = /narinfo$/
+
+describe('a guarded upstream', () => {
+  test('is asked a second time after one fault, and the caller sees none', async () => {
+    const { upstream, source, ask } = await subject()
+    upstream.script(narinfo, status(500), { times: 1 })
+    expect(await ask()).toBeDefined()
+    expect(upstream.count(narinfo)).toBe(2)
+    await source.close()
+  })
+
+  test('is asked no more once it is away, until a probe finds it back', async () => {
+    const { upstream, source, ask } = await subject()
+    const trouble = upstream.script(/./, status(502))
+    await expect(ask()).rejects.toMatchObject({ code: 'UPSTREAM_STATUS' })
+    await expect(ask()).rejects.toThrow()
+    expect(source.awaySince).toBeDefined()
+    const asked = upstream.count(narinfo)
+    expect(asked).toBe(3)
+    for (let at = 0; at < 20; at += 1) await expect(ask()).rejects.toThrow(/away/)
+    expect(upstream.count(narinfo)).toBe(asked)
+    trouble.stop()
+    await vi.waitFor(() => expect(source.awaySince).toBeUndefined(), { timeout: 10_000 })
+    expect(upstream.count('/nix-cache-info')).toBeGreaterThan(0)
+    expect(await ask()).toBeDefined()
+    await source.close()
+  })
+
+  test('that is missing something, or has one thing wrong, is not away', async () => {
+    const { upstream, source, ask } = await subject()
+    const missing = upstream.script(narinfo, status(404))
+    for (let at = 0; at < 5; at += 1) expect(await ask()).toBeUndefined()
+    missing.stop()
+    upstream.script(narinfo, body('nonsense'))
+    for (let at = 0; at < 5; at += 1) await expect(ask()).rejects.toThrow()
+    expect(source.awaySince).toBeUndefined()
+    await source.close()
+  })
+
+  test('that asks for patience is left alone at once', async () => {
+    const { upstream, source, ask } = await subject()
+    upstream.script(narinfo, status(429, ['Retry-After', '30']))
+    await expect(ask()).rejects.toMatchObject({ code: 'UPSTREAM_BUSY' })
+    await expect(ask()).rejects.toThrow(/away/)
+    expect(upstream.count(narinfo)).toBe(1)
+    await source.close()
+  })
+
+  test('does not count what its callers gave up', async () => {
+    const { source } = await subject()
+    const gone = new AbortController()
+    gone.abort()
+    const hash = '0'.repeat(32)
+    for (let at = 0; at < 5; at += 1)
+      await expect(source.narinfo(hash as never, gone.signal)).rejects.toThrow()
+    expect(source.awaySince).toBeUndefined()
+    await source.close()
+  })
+})
