@@ -1,3 +1,5 @@
+import type { ErrorCode } from './errors.ts'
+
 /** Fields that go with a log line; values must be JSON. */
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -11,3 +13,140 @@ export interface Log {
 
 /** A log that keeps nothing. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+export const requestKinds = ['narinfo', 'nar', 'cache-info', 'other'] as const
+export type RequestKind = (typeof requestKinds)[number]
+
+/**
+ * How a request ended; each has exactly one result. `miss` went to an upstream, `coalesced` shared
+ * another request's way there, `negative` is a certain no, `refused` was nothing we serve, `failed`
+ * got an error, `aborted` left before its answer began.
+ */
+export const requestResults = [
+  'hit',
+  'miss',
+  'negative',
+  'stale',
+  'coalesced',
+  'prefetched',
+  'refused',
+  'failed',
+  'aborted',
+] as const
+export type RequestResult = (typeof requestResults)[number]
+
+export const byteSources = ['memory', 'disk', 'download'] as const
+export type ByteSource = (typeof byteSources)[number]
+
+export const upstreamKinds = ['narinfo', 'nar'] as const
+export type UpstreamKind = (typeof upstreamKinds)[number]
+
+/** Why what an upstream sent was not believed. */
+export const verificationReasons = ['signature', 'store-path', 'url', 'format', 'hash'] as const
+export type VerificationReason = (typeof verificationReasons)[number]
+
+const reasonOf: Readonly<Partial<Record<ErrorCode, VerificationReason>>> = {
+  UNTRUSTED: 'signature',
+  WRONG_STORE_PATH: 'store-path',
+  FOREIGN_URL: 'url',
+  BAD_NARINFO: 'format',
+  CORRUPT: 'hash',
+}
+
+/** How long things took: counts per bucket, in seconds. */
+export interface Durations {
+  /** One more than there are bounds: the last is for what took longer. */
+  readonly counts: number[]
+  sumSeconds: number
+}
+
+/** Upper bounds of the buckets, in seconds: from a cache in the next room to a timeout. */
+export const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
+
+export interface UpstreamCounters {
+  /** Until the answer's beginning, for each kind of request. */
+  readonly durations: Readonly<Record<UpstreamKind, Durations>>
+  readonly failures: Record<UpstreamKind, number>
+  readonly verificationFailures: Record<VerificationReason, number>
+  receivedBytes: number
+  lastFailure: UpstreamFailure | undefined
+}
+
+export interface UpstreamFailure {
+  readonly code: string
+  readonly message: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/**
+ * What the server counts while it works. Plain numbers that every room adds to: counting must cost
+ * nothing on the way of a request, so names and formats come in only when somebody asks.
+ */
+export interface Telemetry {
+  readonly requests: Readonly<Record<RequestKind, Record<RequestResult, number>>>
+  /** Bytes of narinfos and NARs, without headers. */
+  readonly sentBytes: Record<ByteSource, number>
+  /** Answers cut off after they had begun, because the rest was wrong or would not come. */
+  brokenResponses: number
+  /** Requests and connections turned away because there was too much to do. */
+  shedRequests: number
+  evictions: number
+  evictedBytes: number
+  /** The counters of one upstream, made when first asked for. */
+  upstream(name: string): UpstreamCounters
+}
+
+/** @returns counters at zero */
+export function createTelemetry(): Telemetry {
+  const upstreams = new Map<string, UpstreamCounters>()
+  return {
+    requests: zeros(requestKinds, () => zeros(requestResults, () => 0)),
+    sentBytes: zeros(byteSources, () => 0),
+    brokenResponses: 0,
+    shedRequests: 0,
+    evictions: 0,
+    evictedBytes: 0,
+    upstream(name) {
+      let counters = upstreams.get(name)
+      if (!counters) {
+        counters = upstreamCounters()
+        upstreams.set(name, counters)
+      }
+      return counters
+    },
+  }
+}
+
+export function addDuration(durations: Durations, seconds: number): void {
+  let bucket = 0
+  while (bucket < durationBounds.length && seconds > (durationBounds[bucket] as number)) bucket += 1
+  durations.counts[bucket] = (durations.counts[bucket] ?? 0) + 1
+  durations.sumSeconds += seconds
+}
+
+/** Counts a fault if it means that what came was not believed; other faults it leaves alone. */
+export function countUnverified(counters: UpstreamCounters, code: ErrorCode): void {
+  const reason = reasonOf[code]
+  if (reason) counters.verificationFailures[reason] += 1
+}
+
+function upstreamCounters(): UpstreamCounters {
+  return {
+    durations: zeros(upstreamKinds, () => ({
+      counts: new Array<number>(durationBounds.length + 1).fill(0),
+      sumSeconds: 0,
+    })),
+    failures: zeros(upstreamKinds, () => 0),
+    verificationFailures: zeros(verificationReasons, () => 0),
+    receivedBytes: 0,
+    lastFailure: undefined,
+  }
+}
+
+function zeros<Name extends string, Value>(
+  names: readonly Name[],
+  zero: () => Value,
+): Record<Name, Value> {
+  return Object.fromEntries(names.map((name) => [name, zero()])) as Record<Name, Value>
+}

@@ -59,6 +59,28 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(Number(match[1]) * perUnit[match[2] as keyof typeof perUnit])
 }
 
+/** Writes milliseconds for people, in the two largest units that count: "3d 4h", "12m 0s", "7s". */
+export function formatDuration(ms: number): string {
+  const units = [
+    ['d', 86400],
+    ['h', 3600],
+    ['m', 60],
+    ['s', 1],
+  ] as const
+  const seconds = Math.floor(ms / 1000)
+  const largest = units.findIndex(([, perUnit]) => seconds >= perUnit)
+  if (largest === -1) return '0s'
+  let rest = seconds
+  return units
+    .slice(largest, largest + 2)
+    .map(([unit, perUnit]) => {
+      const count = Math.floor(rest / perUnit)
+      rest -= count * perUnit
+      return `${count}${unit}`
+    })
+    .join(' ')
+}
+
 /** A limit in bytes, or as a share of the filesystem it is about. */
 export type Amount =
   | { readonly kind: 'bytes'; readonly bytes: number }

@@ -1,13 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isAppError, messageOf } from '../errors.ts'
+import { AppError, isAppError, messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Narinfos } from '../proxy/narinfos.ts'
 import type { Nars } from '../proxy/nars.ts'
-import type { Log } from '../telemetry.ts'
+import type { Log, Telemetry } from '../telemetry.ts'
+import { answerOperator, type OperatorParts } from './answer-operator.ts'
+import { countFault, resultOf, sourceOf } from './count-requests.ts'
 import { admit } from './gate.ts'
 import { cacheInfoHeaders, narinfoHeaders, textHeaders } from './headers.ts'
 import { sendNar } from './send-nar.ts'
 import { statusOf } from './status-of.ts'
+import type { Streams } from './streams.ts'
 
 export interface AnswerParts {
   readonly narinfos: Narinfos
@@ -15,7 +18,10 @@ export interface AnswerParts {
   /** Texts that never change while the server runs. */
   readonly cacheInfo: Buffer
   readonly home: Buffer
+  readonly operator: OperatorParts
+  readonly streams: Streams
   readonly log: Log
+  readonly telemetry: Telemetry
 }
 
 /** Seconds after which a client may ask again what nobody could answer now. */
@@ -28,30 +34,53 @@ export async function answer(
   parts: AnswerParts,
 ): Promise<void> {
   const target = admit(request.method, request.url)
+  const { telemetry } = parts
   try {
     switch (target.kind) {
       case 'narinfo': {
         const ready = parts.narinfos.ready(target.hash)
-        if (ready) sendNarinfo(response, ready, 'memory')
-        else await findNarinfo(response, target.hash, parts.narinfos)
+        if (ready) {
+          sendNarinfo(response, ready, 'memory')
+          telemetry.requests.narinfo.hit += 1
+          if (request.method === 'GET') telemetry.sentBytes.memory += ready.length
+        } else await findNarinfo(response, target.hash, parts)
         break
       }
       case 'nar':
-        if (!(await sendNar(request, response, { file: target.file, nars: parts.nars })))
-          sendText(response, 404, 'narwhal: no upstream has this NAR\n')
+        if (await parts.streams.during(() => sendNar(request, response, { ...parts, ...target })))
+          break
+        telemetry.requests.nar.negative += 1
+        sendText(response, 404, 'narwhal: no upstream has this NAR\n')
         break
       case 'cache-info':
         response.writeHead(200, cacheInfoHeaders(parts.cacheInfo.length)).end(parts.cacheInfo)
+        telemetry.requests['cache-info'].hit += 1
         break
       case 'home':
         response.writeHead(200, textHeaders(parts.home.length)).end(parts.home)
+        telemetry.requests.other.hit += 1
+        break
+      case 'operator':
+        await answerOperator(response, target.page, parts.operator)
+        telemetry.requests.other.hit += 1
         break
       case 'refused':
+        telemetry.requests.other.refused += 1
         refuse(response, target.status)
     }
-  } catch (error) {
+  } catch (cause) {
+    const error = asBusy(cause)
+    if (isAppError(error, 'BUSY')) telemetry.shedRequests += 1
+    countFault(error, { telemetry, target, hasBegun: response.headersSent })
     fail(request, response, error, parts.log)
   }
+}
+
+/** Out of descriptors, the system says no where we would have said it a little later. */
+function asBusy(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'EMFILE' && code !== 'ENFILE') return error
+  return new AppError('BUSY', 'no file descriptor is left', { cause: error })
 }
 
 function sendNarinfo(response: ServerResponse, text: Buffer, origin: string): void {
@@ -61,11 +90,14 @@ function sendNarinfo(response: ServerResponse, text: Buffer, origin: string): vo
 async function findNarinfo(
   response: ServerResponse,
   hash: StoreHash,
-  narinfos: Narinfos,
+  { narinfos, telemetry }: AnswerParts,
 ): Promise<void> {
-  const { text, origin } = await narinfos.find(hash)
-  if (text) sendNarinfo(response, text, origin)
-  else sendText(response, 404, 'narwhal: no upstream has this path\n')
+  const answer = await narinfos.find(hash)
+  telemetry.requests.narinfo[resultOf(answer)] += 1
+  const { text, origin } = answer
+  if (!text) return sendText(response, 404, 'narwhal: no upstream has this path\n')
+  sendNarinfo(response, text, origin)
+  if (response.req.method === 'GET') telemetry.sentBytes[sourceOf[origin]] += text.length
 }
 
 const refusals = {

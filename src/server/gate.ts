@@ -1,5 +1,6 @@
 import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
 import { type NarFile, parseNarFile } from '../policy/nar-file.ts'
+import { type OperatorPage, operatorPage } from './routes.ts'
 
 /** What a request is for, read from its raw URL alone. */
 export type Target =
@@ -7,6 +8,7 @@ export type Target =
   | { readonly kind: 'cache-info' }
   | { readonly kind: 'narinfo'; readonly hash: StoreHash }
   | { readonly kind: 'nar'; readonly file: NarFile }
+  | { readonly kind: 'operator'; readonly page: OperatorPage }
 
 export type Refusal = { readonly kind: 'refused'; readonly status: 400 | 404 | 405 | 414 }
 
@@ -33,6 +35,8 @@ export function admit(method: string | undefined, url: string | undefined): Targ
   }
   if (url === '/nix-cache-info') return { kind: 'cache-info' }
   if (url === '/') return { kind: 'home' }
+  const page = operatorPage(url)
+  if (page) return { kind: 'operator', page }
   return { kind: 'refused', status: 404 }
 }
 

@@ -31,6 +31,16 @@ export function narEtag(file: string): string {
   return `"${file}"`
 }
 
+/** What is true only now must come from nowhere else. */
+export function operatorHeaders(type: string, bytes: number): OutgoingHttpHeaders {
+  return {
+    'Content-Type': type,
+    'Content-Length': bytes,
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  }
+}
+
 export function textHeaders(bytes: number): OutgoingHttpHeaders {
   return {
     'Content-Type': 'text/plain; charset=utf-8',

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { AppError, messageOf } from '../errors.ts'
 import { KiB } from '../units.ts'
+import { inTurn } from './in-turn.ts'
 
 const maxHeaderBytes = 16 * KiB
 const headersTimeoutMs = 10_000
@@ -10,9 +11,17 @@ const requestTimeoutMs = 30_000
 const keepAliveTimeoutMs = 75_000
 const checkTimeoutsEveryMs = 5_000
 
+/** Connections that may wait to be accepted; the kernel's own limit is often lower. */
+const backlog = 4096
+
 export interface ListenAddress {
   readonly host: string
   readonly port: number
+}
+
+/** A socket that listens already, handed down by who started this process. */
+export interface InheritedSocket {
+  readonly fd: number
 }
 
 /** Makes an HTTP server that stands up to strangers: bounded headers, times and connections. */
@@ -29,7 +38,7 @@ export function httpServer(
       connectionsCheckingInterval: checkTimeoutsEveryMs,
       noDelay: true,
     },
-    handle,
+    inTurn(handle),
   )
   server.maxConnections = options.maxClients
   // Without a listener Node hangs up on CONNECT without a word.
@@ -43,26 +52,32 @@ export function httpServer(
 /**
  * Starts listening.
  *
- * @returns the address as a URL, with the port the system chose where `port` is 0
+ * @returns the address as a URL, with the port the system chose where `port` is 0; the path of a
+ *   Unix socket as "unix:…"
  * @throws AppError CANNOT_LISTEN
  */
-export async function listen(server: Server, address: ListenAddress): Promise<string> {
+export async function listen(
+  server: Server,
+  place: ListenAddress | InheritedSocket,
+): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    const onError = (cause: Error) =>
-      reject(
-        new AppError('CANNOT_LISTEN', `cannot listen on ${urlOf(address)}: ${messageOf(cause)}`, {
-          cause,
-        }),
-      )
+    const onError = (cause: Error) => {
+      const where = 'fd' in place ? `the inherited socket ${place.fd}` : urlOf(place)
+      const message = `cannot listen on ${where}: ${messageOf(cause)}`
+      reject(new AppError('CANNOT_LISTEN', message, { cause }))
+    }
     server.once('error', onError)
-    server.listen(address, () => {
+    const onListening = () => {
       server.off('error', onError)
       resolve()
-    })
+    }
+    if ('fd' in place) server.listen(place, backlog, onListening)
+    else server.listen({ ...place, backlog }, onListening)
   })
   const bound = server.address()
-  const port = typeof bound === 'object' && bound ? bound.port : address.port
-  return urlOf({ host: address.host, port })
+  if (bound === null || typeof bound === 'string') return `unix:${bound ?? ''}`
+  const host = 'fd' in place ? bound.address : place.host
+  return urlOf({ host, port: bound.port })
 }
 
 function urlOf({ host, port }: ListenAddress): string {

@@ -1,53 +1,88 @@
 import pino from 'pino'
-import type { Config } from '../config/config.ts'
+import type { Config, LogLevel } from '../config/config.ts'
 import type { Log, LogFields } from '../telemetry.ts'
+import { LogLimit } from './log-limit.ts'
+import { openLogOutput, type StandardStream } from './log-output.ts'
 
 export interface ClosableLog extends Log {
-  /** Writes what is still held back. */
-  flush(): void
+  /** From now on writes what is at least this important. */
+  setLevel(level: LogLevel): void
+  /** Writes what is still held back, in a second or not at all: nobody may be reading. */
+  flush(): Promise<void>
+  /** The same without waiting, for a process that must not go on. */
+  flushNow(): void
 }
+
+const flushMs = 1_000
+const levels = ['debug', 'info', 'warn', 'error'] as const
+type Level = (typeof levels)[number]
 
 /**
  * Opens the log on stderr: JSON for programs, one readable line for people at a terminal.
  *
+ * It never blocks, whoever does or does not read it, and does not grow with the number of requests.
+ *
  * @param stream where it goes; a terminal or not decides what "auto" means
  */
-export function openLog(
-  config: Config['log'],
-  stream: NodeJS.WriteStream & { readonly fd: number },
-): ClosableLog {
+export function openLog(config: Config['log'], stream: StandardStream): ClosableLog {
   const asText = config.format === 'text' || (config.format === 'auto' && stream.isTTY)
-  if (!asText) {
-    const destination = pino.destination({ dest: stream.fd, sync: false })
-    const log = pino({ level: config.level, base: null }, destination)
-    return {
-      debug: (fields, message) => log.debug(fields, message),
-      info: (fields, message) => log.info(fields, message),
-      warn: (fields, message) => log.warn(fields, message),
-      error: (fields, message) => log.error(fields, message),
-      flush: () => destination.flushSync(),
-    }
-  }
-  const threshold = pino.levels.values[config.level] ?? Number.POSITIVE_INFINITY
-  const at = (level: 'debug' | 'info' | 'warn' | 'error') => {
-    const isWanted = (pino.levels.values[level] ?? 0) >= threshold
-    return (fields: LogFields, message: string) => {
-      if (isWanted) stream.write(`${textLine(level, fields, message)}\n`)
-    }
+  const format = asText ? textLine : jsonFormat()
+  let level: LogLevel = config.level
+  const output = openLogOutput(stream, (lines) =>
+    format('warn', { lost: lines }, `${lines} lines of the log were lost: nobody took them`),
+  )
+  const limit = new LogLimit((fields, example) =>
+    output.write(
+      format('warn', fields, `suppressed ${fields.suppressed} more lines such as: ${example}`),
+    ),
+  )
+
+  const at = (own: Level) => (fields: LogFields, message: string) => {
+    if (rank(own) >= rank(level) && limit.admits(own, fields, message))
+      output.write(format(own, fields, message))
   }
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    flush: () => undefined,
+    setLevel: (wanted) => {
+      level = wanted
+    },
+    flush: () => {
+      limit.endWindow()
+      return output.flush(flushMs)
+    },
+    flushNow: () => {
+      limit.endWindow()
+      output.flushNow()
+    },
   }
 }
 
-function textLine(level: string, fields: LogFields, message: string): string {
+/** pino's lines, as text: where they go and how many is decided here. */
+function jsonFormat(): (level: Level, fields: LogFields, message: string) => string {
+  let last = ''
+  const destination = {
+    write: (line: string) => {
+      last = line
+    },
+  }
+  const log = pino({ level: 'debug', base: null }, destination)
+  return (level, fields, message) => {
+    log[level](fields, message)
+    return last
+  }
+}
+
+function rank(level: LogLevel): number {
+  return pino.levels.values[level] ?? Number.POSITIVE_INFINITY
+}
+
+function textLine(level: Level, fields: LogFields, message: string): string {
   const time = new Date().toISOString().slice(11, 19)
   const pairs = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => ` ${name}=${value instanceof Error ? value.stack : value}`)
-  return `${time} ${level.padEnd(5)} ${message}${pairs.join('')}`
+  return `${time} ${level.padEnd(5)} ${message}${pairs.join('')}\n`
 }

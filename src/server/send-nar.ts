@@ -3,9 +3,20 @@ import { AppError } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
 import type { Nars, OpenNar } from '../proxy/nars.ts'
 import type { NarReader } from '../store/nar-reader.ts'
+import type { Telemetry } from '../telemetry.ts'
 import { giveBack, takeBuffer } from './buffer-pool.ts'
+import { narResultOf } from './count-requests.ts'
 import { narEtag, narHeaders } from './headers.ts'
 import { parseRange, type RangeRequest, resolveRange } from './range.ts'
+
+/** A client that takes nothing for this long is gone; one that takes a byte now and then is not. */
+const maxStandstillMs = 300_000
+
+export interface NarQuestion {
+  readonly file: NarFile
+  readonly nars: Nars
+  readonly telemetry: Telemetry
+}
 
 /**
  * Answers a request for a NAR: whole, one range of it, or its headers.
@@ -19,12 +30,13 @@ import { parseRange, type RangeRequest, resolveRange } from './range.ts'
 export async function sendNar(
   request: IncomingMessage,
   response: ServerResponse,
-  { file, nars }: { readonly file: NarFile; readonly nars: Nars },
+  { file, nars, telemetry }: NarQuestion,
 ): Promise<boolean> {
   const range = rangeOf(request, file)
   if (range.kind !== 'whole' && nars.isTainted(file)) return false
   if (request.headers['if-none-match'] === narEtag(file.name)) {
     response.writeHead(304, narHeaders(file.name, 'validator')).end()
+    telemetry.requests.nar.hit += 1
     return true
   }
   if (request.method === 'HEAD') {
@@ -32,14 +44,16 @@ export async function sendNar(
     if (!head) return false
     const { status, headers } = opening(file.name, { ...head, range })
     response.writeHead(status, headers).end()
+    telemetry.requests.nar[head.origin === 'disk' ? 'hit' : 'miss'] += 1
     return true
   }
   const open = await nars.open(file)
   if (!open) return false
+  response.setTimeout(maxStandstillMs, () => response.destroy())
   const close = () => open.reader.close()
   response.once('close', close)
   try {
-    await sendBody(response, file, { open, range })
+    await sendBody(response, file, { open, range, telemetry })
     return true
   } finally {
     response.off('close', close)
@@ -47,11 +61,13 @@ export async function sendNar(
   }
 }
 
-async function sendBody(
-  response: ServerResponse,
-  file: NarFile,
-  open: { readonly open: OpenNar; readonly range: RangeRequest },
-): Promise<void> {
+interface Body {
+  readonly open: OpenNar
+  readonly range: RangeRequest
+  readonly telemetry: Telemetry
+}
+
+async function sendBody(response: ServerResponse, file: NarFile, open: Body): Promise<void> {
   const buffer = takeBuffer()
   let isFree = false
   try {
@@ -65,7 +81,7 @@ async function sendBody(
 async function pump(
   response: ServerResponse,
   file: NarFile,
-  { open, range, buffer }: { readonly open: OpenNar; range: RangeRequest; buffer: Buffer },
+  { open, range, telemetry, buffer }: Body & { readonly buffer: Buffer },
 ): Promise<void> {
   const { reader, origin } = open
   if (range.kind !== 'whole' && reader.size === undefined) await waitForSize(reader, buffer)
@@ -74,11 +90,13 @@ async function pump(
   // Only now is the length certain: a download may have learned it, or started over with another.
   const { status, headers, end } = opening(file.name, { size: reader.size, range, origin })
   response.writeHead(status, headers)
+  telemetry.requests.nar[narResultOf(open)] += 1
   const write = writerTo(response)
   let bytes = Math.min(first, (end ?? Number.POSITIVE_INFINITY) - position)
   while (bytes > 0) {
     await write(buffer.subarray(0, bytes))
     position += bytes
+    telemetry.sentBytes[origin] += bytes
     const left = (end ?? Number.POSITIVE_INFINITY) - position
     if (left === 0) break
     const room = left < buffer.length ? buffer.subarray(0, left) : buffer

@@ -1,26 +1,40 @@
-import type { Server } from 'node:http'
 import { startNarChecker } from '../codec/nar-check.ts'
 import type { Config } from '../config/config.ts'
-import { printCacheInfo } from '../nix/cache-info.ts'
-import { formatPublicKey } from '../nix/signature.ts'
-import { Narinfos } from '../proxy/narinfos.ts'
-import { Nars } from '../proxy/nars.ts'
+import { openFileLimit } from '../host/file-descriptors.ts'
+import { admissionFor } from '../policy/admission.ts'
 import { Disk } from '../store/disk.ts'
-import type { Log } from '../telemetry.ts'
+import { createTelemetry, type Log } from '../telemetry.ts'
 import { answer } from './answer.ts'
-import { homePage } from './home-page.ts'
+import { CurrentParts } from './current-parts.ts'
 import { httpServer, listen } from './http-server.ts'
-import { openUpstreams } from './open-upstreams.ts'
+import type { Foundation } from './parts.ts'
+import { watchProcess } from './process-figures.ts'
+import { Streams } from './streams.ts'
+import { Traffic } from './traffic.ts'
 
 export interface RunningServer {
   /** Where it listens, as URLs, in the order configured. */
   readonly addresses: readonly string[]
+  /**
+   * Goes over to another configuration, as far as that takes no restart: requests that come from now
+   * on are answered by it, those that run end with the old one.
+   *
+   * @throws AppError SECRET_UNREADABLE; then nothing has changed
+   */
+  reload(config: Config): Promise<void>
   /**
    * Stops accepting, waits for the responses that run, then closes everything.
    *
    * @param drainMs how long to wait before they are cut off, in milliseconds
    */
   stop(drainMs: number): Promise<void>
+}
+
+export interface StartOptions {
+  readonly log: Log
+  readonly version: string
+  /** Descriptors of sockets that listen already; where there are any, no other address is taken. */
+  readonly inherited?: readonly number[]
 }
 
 /** Threads that check NARs: one leaves the other cores of a small machine to its clients. */
@@ -31,75 +45,73 @@ const checkWorkers = 1
  *
  * @throws AppError LOCKED, DISK, CANNOT_LISTEN, SECRET_UNREADABLE
  */
-export async function start(
-  config: Config,
-  { log, version }: { readonly log: Log; readonly version: string },
-): Promise<RunningServer> {
-  const { cache, limits } = config
+export async function start(config: Config, options: StartOptions): Promise<RunningServer> {
+  const { log, version, inherited = [] } = options
   const stopping = new AbortController()
-  const { signal } = stopping
-  const upstreams = await openUpstreams(config)
-  const disk = await Disk.open({ ...cache, dataDir: config.dataDir, log })
+  const traffic = new Traffic()
+  const telemetry = createTelemetry()
+  const addresses: string[] = []
+  const disk = await Disk.open({ ...config.cache, dataDir: config.dataDir, log, telemetry })
   const checker = startNarChecker({ workers: checkWorkers })
-  const shared = { disk, upstreams, storeDir: cache.storeDir, log, signal }
-  const narinfos = new Narinfos({ ...shared, ...cache })
-  const nars = new Nars({ ...shared, narinfos, checker, maxDownloads: limits.maxDownloads })
-  const cacheInfo = printCacheInfo({
-    storeDir: cache.storeDir,
-    wantMassQuery: true,
-    priority: cache.priority,
-  })
-  const home = homePage({
-    version,
-    upstreams: upstreams.map(({ source }) => source.name),
-    publicKeys: [
-      ...new Set(upstreams.flatMap(({ keys }) => [...keys.values()].map(formatPublicKey))),
-    ],
-  })
-  const parts = {
-    narinfos,
-    nars,
-    cacheInfo: Buffer.from(cacheInfo),
-    home: Buffer.from(home),
-    log,
+  const watch = watchProcess()
+  const descriptors = await openFileLimit()
+  const admission = admissionFor(config.limits.maxClients, descriptors)
+  const streams = new Streams(admission.maxStreams)
+  const foundation: Foundation = {
+    ...{
+      version,
+      addresses,
+      disk,
+      checker,
+      watch,
+      streams,
+      log,
+      telemetry,
+      signal: stopping.signal,
+    },
+    startedAt: new Date(),
+    isStopping: () => traffic.isDraining,
   }
+  let parts: CurrentParts | undefined
 
-  const servers: Server[] = []
-  async function closeParts(): Promise<void> {
+  async function close(): Promise<void> {
     stopping.abort()
-    await nars.close()
+    await parts?.close()
     await checker.close()
-    await Promise.all(upstreams.map(({ source }) => source.close()))
+    watch.stop()
     await disk.close()
   }
 
-  const addresses: string[] = []
   try {
-    for (const address of config.listen) {
-      const server = httpServer(
-        (request, response) => void answer(request, response, parts),
-        limits,
-      )
-      addresses.push(await listen(server, address))
-      servers.push(server)
+    const current = await CurrentParts.open(config, foundation, traffic)
+    parts = current
+    const places = inherited.length > 0 ? inherited.map((fd) => ({ fd })) : config.listen
+    for (const place of places) {
+      const server = httpServer((request, response) => {
+        void traffic.answer(response, answer(request, response, current.get()))
+      }, admission)
+      traffic.watch(server)
+      server.on('drop', () => {
+        telemetry.shedRequests += 1
+      })
+      addresses.push(await listen(server, place))
+    }
+    return {
+      addresses,
+      async reload(next) {
+        await current.change(next)
+        const { maxClients, maxStreams } = admissionFor(next.limits.maxClients, descriptors)
+        traffic.limit(maxClients)
+        streams.limit(maxStreams)
+      },
+      async stop(drainMs) {
+        await traffic.drain(drainMs)
+        await close()
+      },
     }
   } catch (error) {
-    for (const server of servers) server.close()
-    await closeParts()
+    await traffic.drain(0)
+    await close()
     throw error
-  }
-
-  return {
-    addresses,
-    async stop(drainMs) {
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)))
-      for (const server of servers) server.closeIdleConnections()
-      const cut = setTimeout(() => {
-        for (const server of servers) server.closeAllConnections()
-      }, drainMs)
-      await Promise.all(closed)
-      clearTimeout(cut)
-      await closeParts()
-    },
   }
 }

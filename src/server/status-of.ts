@@ -23,6 +23,10 @@ export function statusOf(code: ErrorCode | undefined): 404 | 500 | 503 {
     case 'UPSTREAM_STATUS':
     case 'UPSTREAM_MALFORMED':
     case 'UPSTREAM_CUT_SHORT':
+    case 'UPSTREAM_STALLED':
+    case 'PASSED_ON':
+    case 'BUSY':
+    case 'UPSTREAM_BUSY':
       return 503
     default:
       return 500
