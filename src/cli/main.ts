@@ -3,9 +3,12 @@ import { Command, CommanderError } from 'commander'
 import { isAppError } from '../errors.ts'
 import { addCheckConfig } from './check-config.ts'
 import { addDemo } from './demo.ts'
+import { addGc } from './gc.ts'
 import { addKeygen } from './keygen.ts'
 import { exitCodes, ignoreClosedPipes, paint, tell } from './output.ts'
 import { addServe } from './serve.ts'
+import { addStatus } from './status.ts'
+import { addVerify } from './verify.ts'
 import { ownVersion } from './version.ts'
 
 ignoreClosedPipes()
@@ -15,7 +18,8 @@ const program = new Command('narwhal')
   // Inherited by every command below: throws where commander would end the process with its code.
   .exitOverride()
   .addHelpText('after', '\nExit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 failed.')
-for (const add of [addServe, addCheckConfig, addKeygen, addDemo]) add(program)
+for (const add of [addServe, addStatus, addVerify, addGc, addCheckConfig, addKeygen, addDemo])
+  add(program)
 
 try {
   await program.parseAsync()

@@ -32,10 +32,16 @@ export function alignRows(rows: readonly (readonly [string, string])[]): string 
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n')
 }
 
-/** Lets readers such as head leave early without a stack trace; a server keeps serving. */
+/** Lets readers such as head leave early without a stack trace. */
 export function ignoreClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
     })
+}
+
+/** Lets a server go on serving when nobody can be told anything any more: a full disk, a reader gone. */
+export function ignoreBrokenOutput(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.removeAllListeners('error').on('error', () => undefined)
 }

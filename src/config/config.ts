@@ -17,6 +17,7 @@ export interface UpstreamConfig {
   readonly username?: string | undefined
   readonly passwordFile?: string | undefined
   readonly bearerTokenFile?: string | undefined
+  readonly caFile?: string | undefined
   readonly verify: Verify
 }
 
@@ -36,6 +37,7 @@ export interface Config {
   readonly dataDir: string
   /** keys trusted for every upstream, as "name:base64" */
   readonly trustedPublicKeys: readonly string[]
+  readonly netrcFile?: string | undefined
   readonly cache: {
     readonly maxSize: Amount
     readonly minFree: Amount
@@ -51,6 +53,7 @@ export interface Config {
     readonly maxClients: number
     readonly upstreamConnections: number
     readonly maxDownloads: number
+    readonly patienceMs: number
     readonly drainMs: number
   }
 }

@@ -3,7 +3,7 @@ import { isOption, optionsOf, variableOf } from './option.ts'
 import { options, upstreamOptions, upstreamUrls } from './options.ts'
 
 const preface =
-  'Every option of narwhal, with its default. None is needed: without a file narwhal listens on port 5000 in front of cache.nixos.org. Flags beat environment variables, which beat this file. Lists in variables stand between commas or spaces. narwhal check-config --config FILE finds every mistake.'
+  'Every option of narwhal, with its default. None is needed: without a file narwhal listens on port 5000 in front of cache.nixos.org. Flags beat environment variables, which beat this file. Lists in variables stand between commas or spaces. SIGHUP makes a running narwhal read this file anew. narwhal check-config --config FILE finds every mistake.'
 const width = 100
 
 /** Writes config/narwhal.toml: a configuration that says in full what holds without one. */
@@ -43,15 +43,13 @@ function assignment(option: Option<unknown>): string {
   return `${optional ? '#' : ''}${name} = ${literal(given)}`
 }
 
-/** The other ways to give an option: its variable and its flag. */
+/** The other ways to give an option, its variable and its flag, and when it takes effect. */
 function ways(option: Option<unknown>): string {
   const { flag } = option
   const times = flag?.repeatable ? ', which may be repeated' : ''
-  return comment(
-    [`${variableOf(option)}`, flag && `--${flag.name} ${flag.value}${times}`]
-      .filter(Boolean)
-      .join(' or '),
-  )
+  const names = [variableOf(option), flag && `--${flag.name} ${flag.value}${times}`]
+  const restart = option.needsRestart ? '; a change takes a restart' : ''
+  return comment(`${names.filter(Boolean).join(' or ')}${restart}`)
 }
 
 /** A value as TOML, which writes strings, whole numbers and lists of strings just as JSON does. */

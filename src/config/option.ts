@@ -11,6 +11,8 @@ export interface Option<T> {
   readonly example?: unknown
   /** what it does, for people, in one paragraph */
   readonly text: string
+  /** true when a reload cannot change it */
+  readonly needsRestart?: true
   /** long name of its flag on the command line, and what stands for its value there */
   readonly flag?: { readonly name: string; readonly value: string; readonly repeatable?: true }
 }

@@ -34,6 +34,7 @@ export const options = {
     kind: list(address, { example: ['[::]:5000'], least: 1 }),
     default: ['[::]:5000'],
     text: 'Addresses to listen on, each "host:port" or "[IPv6]:port". "[::]" means every address of the machine, IPv4 too; port 0 lets the system choose one.',
+    needsRestart: true,
     flag: { name: 'listen', value: 'HOST:PORT', repeatable: true },
   }),
   dataDir: option({
@@ -41,6 +42,7 @@ export const options = {
     kind: textKind('a directory such as "/var/lib/narwhal"'),
     default: './narwhal-data',
     text: 'Where everything is kept. Its directory cache/ is itself a complete binary cache. A relative path starts at the working directory.',
+    needsRestart: true,
     flag: { name: 'data-dir', value: 'DIR' },
   }),
   trustedPublicKeys: option({
@@ -50,12 +52,20 @@ export const options = {
     text: "Public keys believed whichever upstream sends their signatures, in the notation of Nix's trusted-public-keys. A path no believed key has signed is not passed on, unless its own name proves its contents.",
     flag: { name: 'trusted-key', value: 'NAME:KEY', repeatable: true },
   }),
+  netrcFile: option<string | undefined>({
+    key: 'netrc_file',
+    kind: textKind('a file name such as "/etc/nix/netrc"'),
+    default: undefined,
+    example: '/etc/nix/netrc',
+    text: 'File of logins in netrc format, for upstreams that have none of their own below.',
+  }),
   cache: {
     maxSize: option({
       key: 'cache.max_size',
       kind: amount,
       default: '50GiB',
       text: 'The most the stored files may take, as a size or as a share of the file system such as "80%". What was used least recently leaves first.',
+      needsRestart: true,
       flag: { name: 'max-size', value: 'SIZE' },
     }),
     minFree: option({
@@ -63,6 +73,7 @@ export const options = {
       kind: amount,
       default: '5%',
       text: 'Room always left free on the file system, as a size or a share of it, whatever max_size allows.',
+      needsRestart: true,
     }),
     memoryBytes: option({
       key: 'cache.memory',
@@ -81,6 +92,7 @@ export const options = {
       kind: absoluteDirectory,
       default: '/nix/store',
       text: 'The store directory of clients and upstreams alike. Caches for another one cannot be mixed with it.',
+      needsRestart: true,
     }),
     negativeTtlMs: option({
       key: 'cache.negative_ttl',
@@ -102,6 +114,7 @@ export const options = {
       kind: oneOf(logFormats),
       default: 'auto',
       text: '"json" for machines, "text" for people, "auto" for text on a terminal and JSON elsewhere.',
+      needsRestart: true,
     }),
   },
   limits: {
@@ -122,6 +135,12 @@ export const options = {
       kind: integer({ least: 1, most: 10_000, example: 16 }),
       default: 16,
       text: 'NARs fetched from upstreams at once; more wait their turn.',
+    }),
+    patienceMs: option({
+      key: 'limits.patience',
+      kind: duration,
+      default: '10s',
+      text: 'How long to hold out for upstreams that have all gone away, counted from when they went; requests for what is not cached then get 503.',
     }),
     drainMs: option({
       key: 'limits.drain',
@@ -173,6 +192,13 @@ export const upstreamOptions = {
     default: undefined,
     example: '/run/secrets/cache-token',
     text: 'File that holds a token for "Authorization: Bearer"; in place of username and password_file.',
+  }),
+  caFile: option<string | undefined>({
+    key: 'ca_file',
+    kind: textKind('a file name such as "/etc/ssl/own-ca.pem"'),
+    default: undefined,
+    example: '/etc/ssl/own-ca.pem',
+    text: "Certificates in PEM format believed for this upstream's TLS, besides the usual ones. TLS is always verified.",
   }),
   verify: option({
     key: 'verify',

@@ -45,7 +45,13 @@ test('with nothing given it is a proxy in front of cache.nixos.org', () => {
       { url: 'https://cache.nixos.org', priority: 40, publicKeys: [], verify: 'signature' },
     ],
     log: { level: 'info', format: 'auto' },
-    limits: { maxClients: 4096, upstreamConnections: 64, maxDownloads: 16, drainMs: 90_000 },
+    limits: {
+      maxClients: 4096,
+      upstreamConnections: 64,
+      maxDownloads: 16,
+      patienceMs: 10_000,
+      drainMs: 90_000,
+    },
   })
 })
 
@@ -54,10 +60,12 @@ test('reads every option of a file', () => {
     listen = ["127.0.0.1:0", "[::1]:80"]
     data_dir = "/d"
     trusted_public_keys = []
+    netrc_file = "/n"
     cache = { max_size = "80%", min_free = "1GiB", memory = "1MiB", priority = 0, store_dir = "/s", negative_ttl = "0s" }
     limits.max_clients = 1
     limits.upstream_connections = 2
     limits.max_downloads = 3
+    limits.patience = "5s"
     limits.drain = "1m"
     [log]
     level = "silent"
@@ -73,7 +81,8 @@ test('reads every option of a file', () => {
     verify = "none"
     [[upstream]]
     url = "https://c"
-    bearer_token_file = "/t"`
+    bearer_token_file = "/t"
+    ca_file = "/c"`
   const plain = { priority: 40, publicKeys: [], verify: 'signature' }
   expect(configOf({ text })).toEqual({
     listen: [
@@ -82,6 +91,7 @@ test('reads every option of a file', () => {
     ],
     dataDir: '/d',
     trustedPublicKeys: [],
+    netrcFile: '/n',
     cache: {
       maxSize: { kind: 'percent', percent: 80 },
       minFree: { kind: 'bytes', bytes: 1024 ** 3 },
@@ -100,10 +110,16 @@ test('reads every option of a file', () => {
         passwordFile: '/p',
       },
       { ...plain, url: 'file:///b', verify: 'none' },
-      { ...plain, url: 'https://c', bearerTokenFile: '/t' },
+      { ...plain, url: 'https://c', bearerTokenFile: '/t', caFile: '/c' },
     ],
     log: { level: 'silent', format: 'json' },
-    limits: { maxClients: 1, upstreamConnections: 2, maxDownloads: 3, drainMs: 60_000 },
+    limits: {
+      maxClients: 1,
+      upstreamConnections: 2,
+      maxDownloads: 3,
+      patienceMs: 5_000,
+      drainMs: 60_000,
+    },
   })
 })
 

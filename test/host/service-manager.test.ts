@@ -1,0 +1,64 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startNarwhal } from '../support/narwhal-process.ts'
+import { startNotifyReceiver } from '../support/notify-receiver.ts'
+import { testWith } from '../support/programs.ts'
+
+const watchdogMs = 400
+const nobody = { upstreams: [], trustedKeys: [] }
+
+testWith(['perl', 'systemd-notify'])('systemd hears of start, reload and stop', async () => {
+  const receiver = await startNotifyReceiver()
+  const narwhal = await startNarwhal({ ...nobody, env: { NOTIFY_SOCKET: receiver.path } })
+  await expect.poll(receiver.messages, { timeout: 10_000 }).toEqual(['READY=1'])
+
+  narwhal.signal('SIGHUP')
+  await expect.poll(receiver.messages, { timeout: 10_000 }).toHaveLength(3)
+  const [, reloading, ready] = receiver.messages()
+  const microseconds = Number(/^RELOADING=1 MONOTONIC_USEC=(\d+)$/.exec(reloading ?? '')?.[1])
+  expect(Number(process.hrtime.bigint() / 1000n) - microseconds).toBeLessThan(60e6)
+  expect(ready).toBe('READY=1')
+
+  expect(await narwhal.stop()).toBe(0)
+  await expect.poll(receiver.messages, { timeout: 10_000 }).toHaveLength(4)
+  expect(receiver.messages().at(-1)).toBe('STOPPING=1')
+  expect(narwhal.stderr).not.toMatch(/service manager/)
+})
+
+testWith(['perl', 'systemd-notify'])('a hung event loop misses the watchdog', async () => {
+  const receiver = await startNotifyReceiver()
+  const narwhal = await startNarwhal({
+    ...nobody,
+    env: { NOTIFY_SOCKET: receiver.path, WATCHDOG_USEC: String(watchdogMs * 1000) },
+  })
+  const fed = () => receiver.messages().filter((message) => message === 'WATCHDOG=1').length
+  await expect.poll(fed, { timeout: 20_000 }).toBeGreaterThan(3)
+
+  narwhal.signal('SIGSTOP')
+  // what was on its way may still arrive; then nothing does, which only time can show
+  await wait(watchdogMs)
+  const before = fed()
+  await wait(3 * watchdogMs)
+  expect(fed()).toBe(before)
+
+  narwhal.signal('SIGCONT')
+  await expect.poll(fed, { timeout: 20_000 }).toBeGreaterThan(before)
+})
+
+testWith(['perl', 'systemd-notify'])(
+  'a watchdog meant for another process is not fed',
+  async () => {
+    const receiver = await startNotifyReceiver()
+    const env = { NOTIFY_SOCKET: receiver.path, WATCHDOG_USEC: '20000', WATCHDOG_PID: '1' }
+    const narwhal = await startNarwhal({ ...nobody, env })
+    await expect.poll(receiver.messages, { timeout: 10_000 }).toEqual(['READY=1'])
+    expect(await narwhal.stop()).toBe(0)
+    await expect.poll(receiver.messages, { timeout: 10_000 }).toEqual(['READY=1', 'STOPPING=1'])
+  },
+)
+
+test('a service manager that cannot be told is named in the log, and nothing else happens', async () => {
+  const narwhal = await startNarwhal({ ...nobody, env: { NOTIFY_SOCKET: '/nowhere/at/all' } })
+  await narwhal.logged(/could not tell the service manager/)
+  expect(await narwhal.stop()).toBe(0)
+})
