@@ -19,6 +19,13 @@ export type CheckOrder =
     }
   /** Sent only in answer to `hungry`, so that no messages pile up. */
   | { readonly kind: 'progress'; readonly id: number; readonly progress: FileProgress }
+  /** Sent only in answer to `hungry` too: the bytes that follow, where the file has them not. */
+  | {
+      readonly kind: 'bytes'
+      readonly id: number
+      readonly chunk: Uint8Array
+      readonly progress: FileProgress
+    }
   | { readonly kind: 'cancel'; readonly id: number }
 
 /** What a checking thread answers. */

@@ -11,6 +11,8 @@ export interface CheckTask {
   readonly request: NarCheckRequest
   /** The latest known; a new object whenever it changes. */
   readonly progress: FileProgress
+  /** Hands over the bytes that follow, if they are fed and not yet handed over. */
+  takeFed(): Uint8Array | undefined
   /** Called once, unless the task is cancelled. */
   settle(outcome: NarVerdict | AppError): void
 }
@@ -56,10 +58,14 @@ export class CheckThread {
   /** Passes a task's progress on, now or when the thread has read what it knows of. */
   advance(id: number): void {
     const entry = this.#entries.get(id)
-    if (!entry?.isHungry || entry.sent === entry.task.progress) return
+    if (!entry?.isHungry) return
+    const chunk = entry.task.takeFed()
+    const { progress } = entry.task
+    if (!chunk && entry.sent === progress) return
     entry.isHungry = false
-    entry.sent = entry.task.progress
-    this.#send({ kind: 'progress', id, progress: entry.sent })
+    entry.sent = progress
+    if (chunk) this.#send({ kind: 'bytes', id, chunk, progress })
+    else this.#send({ kind: 'progress', id, progress })
   }
 
   cancel(id: number): void {

@@ -16,6 +16,7 @@ const files = new Map<number, GrowingFile>()
 parentPort?.on('message', (order: CheckOrder) => {
   if (order.kind === 'start') void check(order.id, order.request, order.progress)
   else if (order.kind === 'progress') files.get(order.id)?.advance(order.progress)
+  else if (order.kind === 'bytes') files.get(order.id)?.feed(order.chunk, order.progress)
   else files.get(order.id)?.close()
 })
 

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
 import type { Compression } from '../nix/compression.ts'
+import { MiB } from '../units.ts'
 import type { NarCheckRequest } from './check-messages.ts'
 import { chooseNext } from './check-slots.ts'
 import { type CheckTask, CheckThread } from './check-thread.ts'
@@ -13,6 +14,13 @@ export type { NarCheckRequest, NarVerdict }
 export interface NarCheck {
   /** Tells that the file now holds this many bytes. Cheap; call it as often as bytes arrive. */
   available(bytes: number): void
+  /**
+   * Takes the bytes that follow, where the file does not hold them: from the first call on, all come
+   * this way. `chunk` must not change afterwards.
+   *
+   * @returns once few enough wait in memory
+   */
+  feed(chunk: Uint8Array): Promise<void>
   /**
    * Tells that the file is complete at this many bytes.
    *
@@ -110,6 +118,12 @@ interface CheckQueue {
   left(check: QueuedCheck): void
 }
 
+/**
+ * Fed bytes that one check may hold while it waits for its turn. Enough for most NARs: such a one is
+ * complete then, and the last slot is kept for it.
+ */
+const maxFedBytes = MiB
+
 class QueuedCheck implements NarCheck, CheckTask {
   readonly id: number
   readonly request: NarCheckRequest
@@ -117,6 +131,9 @@ class QueuedCheck implements NarCheck, CheckTask {
   readonly #outcome = Promise.withResolvers<NarVerdict>()
   #progress: FileProgress = { bytes: 0, isComplete: false }
   #isSettled = false
+  #fed: Uint8Array[] = []
+  #fedBytes = 0
+  #onTaken = () => {}
 
   constructor(id: number, request: NarCheckRequest, queue: CheckQueue) {
     this.id = id
@@ -137,9 +154,29 @@ class QueuedCheck implements NarCheck, CheckTask {
     this.#queue.progressed(this, before.bytes === 0)
   }
 
+  feed(chunk: Uint8Array): Promise<void> {
+    const { bytes, fileBytes = bytes, isComplete } = this.#progress
+    if (this.#isSettled || isComplete || chunk.length === 0) return Promise.resolve()
+    this.#fed.push(chunk)
+    this.#fedBytes += chunk.length
+    this.#progress = { bytes: bytes + chunk.length, isComplete: false, fileBytes }
+    this.#queue.progressed(this, bytes === 0)
+    if (this.#fedBytes <= maxFedBytes) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onTaken = resolve
+    })
+  }
+
+  takeFed(): Uint8Array | undefined {
+    const chunk = this.#fed.shift()
+    this.#fedBytes -= chunk?.length ?? 0
+    if (this.#fedBytes <= maxFedBytes) this.#onTaken()
+    return chunk
+  }
+
   finish(bytes: number): Promise<NarVerdict> {
     if (!this.#isSettled && !this.#progress.isComplete) {
-      this.#progress = { bytes, isComplete: true }
+      this.#progress = { ...this.#progress, bytes, isComplete: true }
       this.#queue.progressed(this, true)
     }
     return this.#outcome.promise
@@ -152,6 +189,8 @@ class QueuedCheck implements NarCheck, CheckTask {
   settle(outcome: NarVerdict | AppError): void {
     if (this.#isSettled) return
     this.#isSettled = true
+    this.#fed = []
+    this.#onTaken()
     if (outcome instanceof AppError) this.#outcome.reject(outcome)
     else this.#outcome.resolve(outcome)
     this.#queue.left(this)

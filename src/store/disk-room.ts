@@ -1,24 +1,45 @@
 import { rm, statfs } from 'node:fs/promises'
 import { bytesToEvict } from '../policy/room.ts'
-import type { Log } from '../telemetry.ts'
+import type { Log, Telemetry } from '../telemetry.ts'
 import { type Amount, formatSize, resolveAmount } from '../units.ts'
+import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
-import type { SqliteIndex } from './sqlite-index.ts'
+import type { NarAge } from './sqlite-index.ts'
 
 const victimsPerBatch = 32
+/** A download needs its file, a narinfo's, and the index may need one. */
+const filesPerDownload = 4
 
 export interface RoomOptions {
   readonly layout: Layout
-  readonly index: SqliteIndex
+  readonly index: ForgivingIndex
   readonly maxSize: Amount
   readonly minFree: Amount
   readonly log: Log
+  readonly telemetry: Telemetry
+}
+
+/** The filesystem and what narwhal may take of it, in bytes. */
+export interface Space {
+  /** NARs kept. */
+  readonly bytes: number
+  /** Promised to downloads that run now. */
+  readonly reservedBytes: number
+  readonly maxBytes: number
+  readonly freeBytes: number
+  readonly minFreeBytes: number
 }
 
 /** A promise of disk space to one download. */
 export interface Reservation {
-  /** Ends the promise; `keptBytes` of it became a file. Idempotent. */
-  settle(keptBytes: number): void
+  /**
+   * Asks for more, in all.
+   *
+   * @returns false when there is no room for it; the promise stays as it was
+   */
+  growTo(bytes: number): Promise<boolean>
+  /** Ends the promise: what was kept is counted as a file by now. Idempotent. */
+  settle(): void
 }
 
 /**
@@ -29,27 +50,47 @@ export class DiskRoom {
   readonly #options: RoomOptions
   /** Reads not yet in the index: a write per read would cost more than it tells. */
   readonly #readAt = new Map<string, number>()
-  #usedBytes: number
+  #lastRead: number
   #reservedBytes = 0
+  #reservations = 0
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: RoomOptions) {
     this.#options = options
-    this.#usedBytes = options.index.totalBytes()
+    this.#lastRead = options.index.newestRead()
   }
 
   get usedBytes(): number {
-    return this.#usedBytes
+    return this.#options.index.totalBytes()
+  }
+
+  /** @throws the system's error */
+  async space(): Promise<Space> {
+    const { index, layout, maxSize, minFree } = this.#options
+    const { bsize, blocks, bavail } = await statfs(layout.root)
+    return {
+      bytes: index.totalBytes(),
+      reservedBytes: this.#reservedBytes,
+      maxBytes: resolveAmount(maxSize, bsize * blocks),
+      freeBytes: bsize * bavail,
+      minFreeBytes: resolveAmount(minFree, bsize * blocks),
+    }
+  }
+
+  /**
+   * Says when a read at `now` counts as done: later than all before it, also when the clock has been
+   * set back, so that the order of eviction never depends on the clock.
+   *
+   * @param now milliseconds since 1970
+   */
+  readTime(now: number): number {
+    this.#lastRead = Math.max(now, this.#lastRead + 1)
+    return this.#lastRead
   }
 
   /** Notes that a file was read, at `now` in milliseconds since 1970. */
   touch(file: string, now: number): void {
-    this.#readAt.set(file, now)
-  }
-
-  /** Counts files that were there already. */
-  count(bytes: number): void {
-    this.#usedBytes += bytes
+    this.#readAt.set(file, this.readTime(now))
   }
 
   flush(): void {
@@ -62,70 +103,92 @@ export class DiskRoom {
    * Makes room and promises it.
    *
    * @returns undefined when no eviction can make enough room
+   * @throws the system's error when the disk does not let it
    */
-  reserve(bytes: number): Promise<Reservation | undefined> {
-    const turn = this.#turn.then(() => this.#reserve(bytes))
-    this.#turn = turn.catch(() => undefined)
-    return turn
-  }
-
-  async #reserve(bytes: number): Promise<Reservation | undefined> {
-    const { layout, maxSize, minFree } = this.#options
-    const { bsize, blocks, bavail } = await statfs(layout.root)
-    const needed = bytesToEvict({
-      usedBytes: this.#usedBytes,
-      reservedBytes: this.#reservedBytes,
-      incomingBytes: bytes,
-      maxBytes: resolveAmount(maxSize, bsize * blocks),
-      freeBytes: bsize * bavail,
-      minFreeBytes: resolveAmount(minFree, bsize * blocks),
-    })
-    if (needed === undefined) return undefined
-    if (needed > 0) await this.#evict(needed)
-    this.#reservedBytes += bytes
+  async reserve(bytes: number): Promise<Reservation | undefined> {
+    if (!(await this.#inTurn(() => this.#take(bytes)))) return undefined
+    this.#reservations += 1
+    let held = bytes
     let isOpen = true
     return {
-      settle: (keptBytes) => {
+      growTo: (wanted) =>
+        this.#inTurn(async () => {
+          if (wanted <= held) return true
+          if (!isOpen || !(await this.#take(wanted - held))) return false
+          held = wanted
+          return true
+        }),
+      settle: () => {
         if (!isOpen) return
         isOpen = false
-        this.#reservedBytes -= bytes
-        this.#usedBytes += keptBytes
+        this.#reservations -= 1
+        this.#reservedBytes -= held
       },
     }
   }
 
-  async #evict(neededBytes: number): Promise<void> {
-    this.flush()
-    let freed = 0
-    let files = 0
-    while (freed < neededBytes) {
-      const victims = this.#options.index.oldestNars(victimsPerBatch)
-      if (victims.length === 0) break
-      for (const victim of victims) {
-        if (freed >= neededBytes) break
-        await this.remove(victim.file)
-        freed += victim.bytes
-        files += 1
-      }
-    }
-    this.#options.log.info(
-      { files, bytes: freed },
-      `evicted ${files} NARs, ${formatSize(freed)}, to make room`,
-    )
+  /**
+   * Evicts what is too much now: the limit may be new, and the filesystem is not ours alone.
+   *
+   * @throws the system's error
+   */
+  async keepLimits(): Promise<void> {
+    await this.#inTurn(() => this.#take(0))
   }
 
   /**
    * Takes a NAR off the disk, and before it the narinfos that promise it. What they say stays in
    * the index, so that the NAR's URL can still be answered.
+   *
+   * @throws the system's error
    */
   async remove(file: string): Promise<void> {
     const { index, layout } = this.#options
     for (const { hash } of index.narinfosOfFile(file))
       await rm(layout.narinfo(hash), { force: true })
     await rm(layout.nar(file), { force: true })
-    const record = index.nar(file)
-    if (record) this.#usedBytes -= record.bytes
     index.deleteNar(file)
     this.#readAt.delete(file)
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #take(bytes: number): Promise<boolean> {
+    const space = await this.space()
+    const needed = bytesToEvict({ ...space, usedBytes: space.bytes, incomingBytes: bytes })
+    if (needed === undefined) return false
+    const { files, ffree } = await statfs(this.#options.layout.root)
+    // Filesystems that make inodes as they need them have none to count.
+    const hasInodes = files === 0 || ffree >= filesPerDownload * (this.#reservations + 1)
+    if (needed > 0 || !hasInodes) await this.#evict(needed, hasInodes ? 0 : filesPerDownload)
+    this.#reservedBytes += bytes
+    return true
+  }
+
+  async #evict(neededBytes: number, neededFiles: number): Promise<void> {
+    this.flush()
+    const { index, log, telemetry } = this.#options
+    let freed = 0
+    let files = 0
+    let last: NarAge | undefined
+    while (freed < neededBytes || files < neededFiles) {
+      const victims = index.narsByAge(last, victimsPerBatch)
+      if (victims.length === 0) break
+      for (const victim of victims) {
+        if (freed >= neededBytes && files >= neededFiles) break
+        await this.remove(victim.file)
+        freed += victim.bytes
+        files += 1
+        last = victim
+        telemetry.evictions += 1
+        telemetry.evictedBytes += victim.bytes
+      }
+    }
+    if (files > 0)
+      log.info({ files, bytes: freed }, `evicted ${files} NARs, ${formatSize(freed)}, to make room`)
   }
 }

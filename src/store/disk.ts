@@ -1,18 +1,22 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, messageOf } from '../errors.ts'
 import { printCacheInfo } from '../nix/cache-info.ts'
 import type { StoreHash } from '../nix/store-path.ts'
-import type { Log } from '../telemetry.ts'
+import { mustGo } from '../policy/collection.ts'
+import type { Log, Telemetry } from '../telemetry.ts'
 import type { Amount } from '../units.ts'
-import { DiskRoom, type Reservation } from './disk-room.ts'
+import { DiskRoom, type Reservation, type Space } from './disk-room.ts'
 import { Download } from './download.ts'
 import { moveInto, writeWhole } from './durable.ts'
+import { ForgivingIndex } from './forgiving-index.ts'
 import { createDirectories, type Layout, layoutOf } from './layout.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { openWhole, type WholeNarReader } from './nar-reader.ts'
 import { readCacheInto } from './rebuild.ts'
-import { type NarinfoRecord, SqliteIndex } from './sqlite-index.ts'
+import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
+import { tidyTemporaries } from './tidy-temporaries.ts'
+import { WriteHealth } from './write-health.ts'
 
 export interface DiskOptions {
   readonly dataDir: string
@@ -20,32 +24,51 @@ export interface DiskOptions {
   readonly maxSize: Amount
   readonly minFree: Amount
   readonly log: Log
+  readonly telemetry: Telemetry
+  /** False for commands that must delete nothing by themselves; true by default. */
+  readonly keepsLimits?: boolean
 }
 
 const flushEveryMs = 10_000
-const indexIsComplete = 'cache read'
+const rebuildPauseMs = 60_000
+const collectBatch = 256
 
 /** The disk tier: a plain Nix binary cache in `cache/`, and beside it what is not yet or no longer there. */
 export class Disk {
   readonly layout: Layout
   readonly #lock: Lock
-  readonly #index: SqliteIndex
+  readonly #index: ForgivingIndex
   readonly #room: DiskRoom
+  readonly #health: WriteHealth
   readonly #log: Log
   readonly #stopping = new AbortController()
   readonly #flushing: NodeJS.Timeout
   #rebuilding: Promise<void> = Promise.resolve()
+  #isRebuilding = false
+  #rebuildAfter = Number.NEGATIVE_INFINITY
+  /** True once all of `cache/` was read into the index, or need not be. */
+  #isRead = true
   #temporaries = 0
 
   private constructor(layout: Layout, lock: Lock, options: DiskOptions) {
-    const { maxSize, minFree, log } = options
+    const { maxSize, minFree, log, telemetry } = options
     this.layout = layout
     this.#lock = lock
     this.#log = log
-    this.#index = SqliteIndex.open(layout.index)
-    this.#room = new DiskRoom({ layout, index: this.#index, maxSize, minFree, log })
-    this.#flushing = setInterval(() => this.#room.flush(), flushEveryMs).unref()
-    if (this.#index.fact(indexIsComplete) === undefined) this.#rebuilding = this.#rebuild()
+    this.#index = ForgivingIndex.open(layout.index, log)
+    this.#health = new WriteHealth({
+      probeFile: join(layout.temporary, 'probe'),
+      log,
+      onRecovery: () => this.#rebuildWhereNeeded(),
+    })
+    this.#room = new DiskRoom({ layout, index: this.#index, maxSize, minFree, log, telemetry })
+    this.#flushing = setInterval(() => {
+      this.#room.flush()
+      this.#rebuildWhereNeeded()
+      if (this.isStoring && options.keepsLimits !== false)
+        void this.#attempt('keep to the limits', () => this.#room.keepLimits())
+    }, flushEveryMs).unref()
+    this.#rebuildWhereNeeded()
   }
 
   /**
@@ -58,9 +81,8 @@ export class Disk {
     await createDirectories(layout)
     const lock = takeLock(layout.lock)
     try {
-      await clearTemporaries(layout)
-      const info = { storeDir: options.storeDir, wantMassQuery: true, priority: undefined }
-      await writeFile(join(layout.cache, 'nix-cache-info'), printCacheInfo(info))
+      await tidyTemporaries(layout, Date.now())
+      await writeCacheInfo(layout, options)
       return new Disk(layout, lock, options)
     } catch (error) {
       lock.release()
@@ -77,6 +99,21 @@ export class Disk {
   /** Bytes of NARs kept. */
   get usedBytes(): number {
     return this.#room.usedBytes
+  }
+
+  /** How much room there is, and how much is taken. */
+  space(): Promise<Space> {
+    return this.#room.space()
+  }
+
+  /** False while a sick disk is left alone: what passes through is not kept. */
+  get isStoring(): boolean {
+    return this.#health.isStoring
+  }
+
+  /** False while the index may lack some of what is in `cache/`. */
+  get isIndexComplete(): boolean {
+    return this.#isRead
   }
 
   /** Settles once the whole of `cache/` is in the index. */
@@ -100,29 +137,38 @@ export class Disk {
 
   /**
    * Keeps a narinfo: in `cache/` when its NAR is there already and was checked against the same
-   * NarHash, else in the index only.
+   * NarHash, else in the index only. What the disk does not take is not kept.
    */
   async keep(record: NarinfoRecord, narHash: string): Promise<void> {
     this.#index.putNarinfo(record)
-    if (this.#index.nar(record.file)?.narHash === narHash) await this.#publishNarinfo(record)
+    if (this.#index.nar(record.file)?.narHash === narHash)
+      await this.#attempt('keep a narinfo', () => this.#publishNarinfo(record))
   }
 
   async forget(hash: StoreHash): Promise<void> {
-    await rm(this.layout.narinfo(hash), { force: true })
     this.#index.deleteNarinfo(hash)
+    await this.#attempt('delete a narinfo', () => rm(this.layout.narinfo(hash), { force: true }))
   }
 
-  /** Opens a whole NAR; undefined when it is not here, or not as it was put here. */
+  /**
+   * Opens a whole NAR; undefined when it is not here, cannot be read, or is not as it was put here.
+   *
+   * @throws the system's error when that says nothing about the file, such as too many open files
+   */
   async openNar(file: string, now: number): Promise<WholeNarReader | undefined> {
-    const reader = await openWhole(this.layout.nar(file))
     const record = this.#index.nar(file)
+    const reader = await openWhole(this.layout.nar(file)).catch(async (error: unknown) => {
+      if (!isUnreadable(error)) throw error
+      await this.lose(file, `cannot be read (${messageOf(error)})`)
+      return undefined
+    })
     if (!reader) {
-      if (record) await this.#lose(file, 'is gone from the disk')
+      if (record) await this.lose(file, 'is gone from the disk')
       return undefined
     }
     if (record ? record.bytes !== reader.size : reader.size === 0) {
       reader.close()
-      await this.#lose(file, `has ${reader.size} bytes instead of ${record?.bytes ?? 'some'}`)
+      await this.lose(file, `has ${reader.size} bytes instead of ${record?.bytes ?? 'some'}`)
       return undefined
     }
     if (!record) this.#adopt(file, reader.size, now)
@@ -139,27 +185,61 @@ export class Disk {
   /** Notes that a NAR here matches a signed NarHash, and publishes the narinfos that say the same. */
   async confirm(file: string, narHash: string, narinfos: readonly NarinfoRecord[]): Promise<void> {
     this.#index.confirmNar(file, narHash)
-    for (const record of narinfos) await this.#publishNarinfo(record)
+    await this.#attempt('keep a narinfo', async () => {
+      for (const record of narinfos) await this.#publishNarinfo(record)
+    })
   }
 
   /** Takes a NAR, and the narinfos that promise it, out of `cache/`. */
   async remove(file: string): Promise<void> {
-    await this.#room.remove(file)
+    await this.#attempt('delete a NAR', () => this.#room.remove(file))
   }
 
-  /** @param bytes of the whole file, or the best upper bound there is */
-  reserve(bytes: number): Promise<Reservation | undefined> {
-    return this.#room.reserve(bytes)
+  /** Takes a NAR that turned out damaged out of `cache/`, and says so. */
+  async lose(file: string, what: string): Promise<void> {
+    this.#log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
+    await this.remove(file)
   }
 
-  /** @param size bytes of the whole file, where known */
-  startDownload(file: string, size: number | undefined): Promise<Download> {
-    return Download.create(this.layout.part(file), size)
+  /**
+   * @param bytes of the whole file, or the best upper bound there is
+   * @returns undefined when the file cannot be kept: there is no room, or the disk is sick
+   */
+  async reserve(bytes: number): Promise<Reservation | undefined> {
+    if (!this.#health.isStoring) return undefined
+    return this.#attempt('make room', () => this.#room.reserve(bytes))
+  }
+
+  /**
+   * Begins a download: on the disk where that takes it, else in memory.
+   *
+   * @param size bytes of the whole file, where known
+   * @param mayResume true to go on with what an earlier download left
+   */
+  async startDownload(
+    file: string,
+    size: number | undefined,
+    mayResume: boolean,
+  ): Promise<Download> {
+    const path = this.layout.part(file)
+    const create = () => (mayResume ? Download.resume(path, size) : Download.create(path, size))
+    const onDisk = this.#health.isStoring ? await this.#attempt('begin a file', create) : undefined
+    const download = onDisk ?? this.startPassing(file, size)
+    download.onDiskFault((error) => this.#blame('write a NAR', error))
+    return download
+  }
+
+  /** Begins a download of what cannot be kept: it passes through memory. */
+  startPassing(file: string, size: number | undefined): Download {
+    return Download.inMemory(this.layout.part(file), size)
   }
 
   /**
    * Gives a download whose bytes were checked its place in `cache/`: the NAR first, then the
-   * narinfos that promise it.
+   * narinfos that promise it. What fails is taken back and never tried again: after a failed sync
+   * nobody knows what the disk holds.
+   *
+   * @throws the system's error
    */
   async publish(
     download: Download,
@@ -167,21 +247,53 @@ export class Disk {
     narinfos: readonly NarinfoRecord[],
     now: number,
   ): Promise<void> {
-    await download.sync()
-    await moveInto(download.path, this.layout.nar(nar.file))
-    this.#index.putNar({ ...nar, bytes: download.written }, now)
-    for (const record of narinfos) {
-      this.#index.putNarinfo(record)
-      await this.#publishNarinfo(record)
+    try {
+      await download.sync()
+      await moveInto(download.path, this.layout.nar(nar.file))
+      this.#index.putNar({ ...nar, bytes: download.written }, this.#room.readTime(now))
+      for (const record of narinfos) {
+        this.#index.putNarinfo(record)
+        await this.#publishNarinfo(record)
+      }
+    } catch (error) {
+      this.#blame('keep a NAR', error)
+      await this.remove(nar.file)
+      throw error
+    }
+  }
+
+  /**
+   * Deletes NARs, those read longest ago first, and goes by the index: wait for `ready` before.
+   *
+   * @param isDry only tells what would go
+   * @throws the system's error
+   */
+  async *collect(
+    limits: { readonly maxBytes: number; readonly readBefore: number },
+    isDry: boolean,
+  ): AsyncGenerator<NarAge> {
+    let bytes = this.usedBytes
+    let last: NarAge | undefined
+    for (;;) {
+      const batch = this.#index.narsByAge(last, collectBatch)
+      if (batch.length === 0) return
+      for (const nar of batch) {
+        if (!mustGo(nar, { ...limits, bytes })) return
+        if (!isDry) await this.#room.remove(nar.file)
+        yield nar
+        bytes -= nar.bytes
+        last = nar
+      }
     }
   }
 
   async close(): Promise<void> {
     this.#stopping.abort()
     clearInterval(this.#flushing)
+    this.#health.close()
     await this.#rebuilding
     this.#room.flush()
-    this.#index.close()
+    this.#index.close(this.#isRead)
     this.#lock.release()
   }
 
@@ -193,13 +305,22 @@ export class Disk {
 
   /** A file that got its name just before a crash, or was put there by hand. */
   #adopt(file: string, bytes: number, now: number): void {
-    this.#index.putNar({ file, bytes, narHash: undefined }, now)
-    this.#room.count(bytes)
+    this.#index.putNar({ file, bytes, narHash: undefined }, this.#room.readTime(now))
   }
 
-  async #lose(file: string, what: string): Promise<void> {
-    this.#log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
-    await this.#room.remove(file)
+  /** Does what the disk may refuse; no request fails for that. */
+  async #attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      this.#blame(what, error)
+      return undefined
+    }
+  }
+
+  #blame(what: string, error: unknown): void {
+    this.#log.warn({ code: 'DISK' }, `could not ${what}: ${messageOf(error)}`)
+    this.#health.failed(error)
   }
 
   async #narinfoFromCache(hash: StoreHash): Promise<NarinfoRecord | undefined> {
@@ -209,18 +330,50 @@ export class Disk {
     return { hash, text, file, upstream: undefined, upstreamUrl: undefined }
   }
 
+  #rebuildWhereNeeded(): void {
+    const now = performance.now()
+    if (this.#isRebuilding || this.#index.isInStep || now < this.#rebuildAfter) return
+    if (!this.#index.beginRebuild()) return
+    this.#isRebuilding = true
+    this.#rebuilding = this.#rebuild()
+      .catch((error: unknown) => this.#blame('read cache/ into the index', error))
+      .finally(() => {
+        this.#isRebuilding = false
+        // Not at once: what broke it may still be there, and reading a large cache takes its time.
+        this.#rebuildAfter = performance.now() + rebuildPauseMs
+      })
+  }
+
   async #rebuild(): Promise<void> {
     const { signal } = this.#stopping
-    const found = await readCacheInto(this.#index, this.layout, signal)
-    this.#room.count(found.bytes)
+    this.#isRead = false
+    const found = await readCacheInto({
+      index: this.#index,
+      layout: this.layout,
+      signal,
+      readTime: (ms) => Math.min(ms, Date.now()),
+      remove: (file) => this.remove(file),
+    })
     if (signal.aborted) return
-    this.#index.putFact(indexIsComplete, 'yes')
-    if (found.narinfos > 0) this.#log.info({ ...found }, 'rebuilt the index from cache/')
+    this.#isRead = true
+    if (Object.values(found).some((count) => count > 0))
+      this.#log.info({ ...found }, 'brought the index in step with cache/')
   }
 }
 
-/** Partial downloads belong to a process that is gone; the lock says so. */
-async function clearTemporaries(layout: Layout): Promise<void> {
-  await rm(layout.temporary, { recursive: true, force: true })
-  await createDirectories(layout)
+/** Errors of a file or a disk that is damaged, and of what is no file. */
+const unreadable = new Set(['EIO', 'EUCLEAN', 'EISDIR', 'ELOOP', 'ENXIO'])
+
+function isUnreadable(error: unknown): boolean {
+  return unreadable.has((error as NodeJS.ErrnoException).code ?? '')
+}
+
+/** Untouched where it is right already, so that a full disk is no obstacle. */
+async function writeCacheInfo(layout: Layout, { storeDir, log }: DiskOptions): Promise<void> {
+  const file = join(layout.cache, 'nix-cache-info')
+  const text = printCacheInfo({ storeDir, wantMassQuery: true, priority: undefined })
+  if ((await readFile(file, 'utf8').catch(() => undefined)) === text) return
+  await writeWhole(file, join(layout.temporary, 'nix-cache-info'), text).catch((error: unknown) =>
+    log.warn({ code: 'DISK' }, `could not write ${file}: ${messageOf(error)}`),
+  )
 }

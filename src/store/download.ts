@@ -1,21 +1,39 @@
 import { rm } from 'node:fs/promises'
 import { AppError } from '../errors.ts'
-import { KiB } from '../units.ts'
+import { KiB, MiB } from '../units.ts'
+import type { Reservation } from './disk-room.ts'
+import { MemoryWindow } from './memory-window.ts'
 import type { NarReader } from './nar-reader.ts'
 import { openDescriptor, type SharedDescriptor } from './shared-descriptor.ts'
 
 /** Bytes at the end of a file that wait for the verdict on the whole. */
 export const withheldBytes = 64 * KiB
 
+/** Bytes of one download held in memory when the disk does not take them; more than the tail. */
+export const windowBytes = 2 * MiB
+
+/** How long a slow reader may hold up the others of a download that passes through memory. */
+const patienceMs = 2000
+
 /**
  * One NAR on its way to the disk: one writer, any number of readers that follow it in its file.
  *
  * Readers never see the tail before `vouch`, so no client ever holds a complete wrong file. The
  * writer is paced by the disk, each reader by its own client; they share nothing but the file.
+ *
+ * Where the disk does not take the bytes, from the first one or from some later one on, they pass
+ * through a window in memory instead. Then readers pace the writer, and the file cannot be kept. A
+ * reader that makes others wait for long is left behind: it must go on with a download of its own.
  */
 export class Download {
   readonly path: string
-  #descriptor: SharedDescriptor
+  #descriptor: SharedDescriptor | undefined
+  /** What is not in the file: all from its first byte on. */
+  #memory: MemoryWindow | undefined
+  #fileBytes = 0
+  #reservation: Reservation | undefined
+  #reservedBytes = Number.POSITIVE_INFINITY
+  #onDiskFault: (error: unknown) => void = () => {}
   #size: number | undefined
   #written = 0
   #attempt = 0
@@ -23,16 +41,75 @@ export class Download {
   #error: unknown
   #hasDelivered = false
   readonly #waiting = new Set<() => void>()
+  /** Where each reader is, for the window. */
+  readonly #readers = new Set<ReaderPlace>()
+  #hadReaders = false
 
-  private constructor(path: string, descriptor: SharedDescriptor, size: number | undefined) {
+  private constructor(
+    path: string,
+    descriptor: SharedDescriptor | undefined,
+    size: number | undefined,
+  ) {
     this.path = path
     this.#descriptor = descriptor
     this.#size = size
+    if (!descriptor) this.#memory = new MemoryWindow(0)
   }
 
   /** @param size bytes of the whole file, where known */
   static async create(path: string, size: number | undefined): Promise<Download> {
     return new Download(path, await openFresh(path), size)
+  }
+
+  /** Goes on with what an earlier download left in the file; its bytes are not yet checked. */
+  static async resume(path: string, size: number | undefined): Promise<Download> {
+    const descriptor = await openDescriptor(path, 'r+').catch(() => undefined)
+    if (!descriptor) return Download.create(path, size)
+    const kept = (await descriptor.size()) ?? 0
+    if (size !== undefined && kept > size) {
+      descriptor.release()
+      return Download.create(path, size)
+    }
+    const download = new Download(path, descriptor, size)
+    download.#written = kept
+    return download
+  }
+
+  /** One that never touches the disk. */
+  static inMemory(path: string, size: number | undefined): Download {
+    return new Download(path, undefined, size)
+  }
+
+  /** True when the file holds all bytes so far, so that it can be kept. */
+  get isOnDisk(): boolean {
+    return this.#memory === undefined
+  }
+
+  /** True while a reader may begin anywhere: nothing has passed through the window for good. */
+  get isJoinable(): boolean {
+    return this.#memory === undefined || this.#memory.start === this.#fileBytes
+  }
+
+  /**
+   * Keeps the file within what was reserved for it; what goes beyond passes through memory.
+   *
+   * @param bytes reserved so far; the download asks for more when it needs it
+   */
+  limitTo(reservation: Reservation, bytes: number): void {
+    this.#reservation = reservation
+    this.#reservedBytes = bytes
+  }
+
+  /** Writes nothing more to the disk: there is no room for it. */
+  leaveDisk(): void {
+    if (this.#memory) return
+    this.#memory = new MemoryWindow(this.#written)
+    this.#fileBytes = this.#written
+  }
+
+  /** Says whom to tell when the disk does not take the bytes. */
+  onDiskFault(listener: (error: unknown) => void): void {
+    this.#onDiskFault = listener
   }
 
   get written(): number {
@@ -41,6 +118,11 @@ export class Download {
 
   get size(): number | undefined {
     return this.#size
+  }
+
+  /** Readers that are open. */
+  get readers(): number {
+    return this.#readers.size
   }
 
   /** True when some client has had bytes of the present attempt. */
@@ -54,10 +136,22 @@ export class Download {
     this.#wake()
   }
 
+  /**
+   * Takes the next bytes. `chunk` must not change afterwards.
+   *
+   * @throws AppError CLIENT_GONE when they pass through memory and all readers have left
+   */
   async append(chunk: Uint8Array): Promise<void> {
-    await this.#descriptor.write(chunk, this.#written)
+    if (!this.#memory) await this.#writeFile(chunk)
+    if (this.#memory) await this.#pushTo(this.#memory, chunk)
     this.#written += chunk.length
     this.#wake()
+  }
+
+  /** Reads bytes already taken, for whoever checks them. @returns bytes read */
+  readBack(buffer: Buffer, position: number): Promise<number> {
+    const length = Math.min(buffer.length, this.#written - position)
+    return this.#readFile(this.#descriptor, { buffer, position, length })
   }
 
   /**
@@ -68,12 +162,14 @@ export class Download {
    */
   async restart(size: number | undefined): Promise<void> {
     const old = this.#descriptor
-    this.#descriptor = await openFresh(this.path)
+    this.#descriptor = this.#memory ? undefined : await this.#tryFresh()
     this.#attempt += 1
     this.#hasDelivered = false
     this.#written = 0
+    this.#fileBytes = 0
+    this.#memory = this.#descriptor ? undefined : new MemoryWindow(0)
     this.#size = size
-    old.release()
+    old?.release()
     this.#wake()
   }
 
@@ -92,18 +188,20 @@ export class Download {
     this.#wake()
   }
 
-  sync(): Promise<void> {
-    return this.#descriptor.sync()
+  /** @throws the system's error; the file is not to be trusted then */
+  async sync(): Promise<void> {
+    if (!this.#descriptor || this.#memory) throw new AppError('DISK', `${this.path} is not whole`)
+    await this.#descriptor.sync()
   }
 
   /** Takes the file's name away where it was not moved: nobody finds it any more. */
   async unlink(): Promise<void> {
-    await rm(this.path, { force: true })
+    if (this.#descriptor) await rm(this.path, { force: true })
   }
 
   /** Ends the writer's hold on the file; readers keep theirs. No reader may be opened after this. */
   release(): void {
-    this.#descriptor.release()
+    this.#descriptor?.release()
   }
 
   open(): NarReader {
@@ -112,16 +210,19 @@ export class Download {
     let descriptor = this.#descriptor
     let hasHadBytes = false
     let closed = false
-    descriptor.retain()
+    const place: ReaderPlace = { position: 0, isWaiting: false }
+    descriptor?.retain()
+    this.#readers.add(place)
+    this.#hadReaders = true
 
     const follow = () => {
       if (attempt === download.#attempt) return
       if (hasHadBytes)
         throw new AppError('CORRUPT', 'the bytes sent so far turned out not to match their hash')
-      descriptor.release()
+      descriptor?.release()
       attempt = download.#attempt
       descriptor = download.#descriptor
-      descriptor.retain()
+      descriptor?.retain()
     }
 
     return {
@@ -129,6 +230,7 @@ export class Download {
         return download.#size
       },
       async read(buffer, position) {
+        download.#moveTo(place, position)
         for (;;) {
           if (closed) throw new AppError('CLIENT_GONE', 'the client went away')
           follow()
@@ -136,23 +238,107 @@ export class Download {
           const available = download.#readable() - position
           if (available > 0) {
             const length = Math.min(buffer.length, available)
-            const bytes = await descriptor.read(buffer, position, length)
+            const into = { buffer, position, length }
+            const bytes = download.#readWindow(into) ?? (await download.#readFile(descriptor, into))
             if (attempt !== download.#attempt) continue
             hasHadBytes = true
             download.#hasDelivered = true
             return bytes
           }
           if (download.#state === 'vouched') return 0
+          place.isWaiting = true
           await download.#change()
+          place.isWaiting = false
         }
       },
       close() {
         if (closed) return
         closed = true
-        descriptor.release()
+        descriptor?.release()
+        download.#readers.delete(place)
+        download.#trim()
         download.#wake()
       },
     }
+  }
+
+  /** Writes to the file, or turns to memory where the disk does not let it. */
+  async #writeFile(chunk: Uint8Array): Promise<void> {
+    const end = this.#written + chunk.length
+    try {
+      if (end > this.#reservedBytes && !(await this.#reserveTo(end))) this.leaveDisk()
+      else await this.#descriptor?.write(chunk, this.#written)
+    } catch (error) {
+      this.#onDiskFault(error)
+      this.leaveDisk()
+    }
+  }
+
+  async #reserveTo(bytes: number): Promise<boolean> {
+    const wanted = Math.max(bytes, this.#size ?? 2 * this.#reservedBytes)
+    if (!(await this.#reservation?.growTo(wanted))) return false
+    this.#reservedBytes = wanted
+    return true
+  }
+
+  async #pushTo(memory: MemoryWindow, chunk: Uint8Array): Promise<void> {
+    // A reader may wait far ahead, for the middle of the file.
+    this.#trim()
+    while (memory.bytes > 0 && memory.bytes + chunk.length > windowBytes) {
+      if (this.#state === 'failed') throw this.#error
+      if (this.#readers.size === 0 && this.#hadReaders)
+        throw new AppError('CLIENT_GONE', 'nobody is left to pass it on to')
+      if (!(await this.#changeSoon()) && this.#isSomeoneWaiting())
+        memory.dropOldest()
+      this.#trim()
+    }
+    memory.push(chunk)
+  }
+
+  async #tryFresh(): Promise<SharedDescriptor | undefined> {
+    try {
+      return await openFresh(this.path)
+    } catch (error) {
+      this.#onDiskFault(error)
+      return undefined
+    }
+  }
+
+  /** @returns undefined when the bytes stand in the file */
+  #readWindow(into: ReadTarget): number | undefined {
+    if (!this.#memory || into.position < this.#fileBytes) return undefined
+    if (into.position < this.#memory.start)
+      throw new AppError('PASSED_ON', 'these bytes were passed on without being kept')
+    return this.#memory.read(into.buffer.subarray(0, into.length), into.position)
+  }
+
+  async #readFile(descriptor: SharedDescriptor | undefined, into: ReadTarget): Promise<number> {
+    const end = this.#memory ? this.#fileBytes : Number.POSITIVE_INFINITY
+    const length = Math.min(into.length, end - into.position)
+    return (await descriptor?.read(into.buffer, into.position, length)) ?? 0
+  }
+
+  #moveTo(place: ReaderPlace, position: number): void {
+    place.position = position
+    if (this.#memory) {
+      this.#trim()
+      this.#wake()
+    }
+  }
+
+  /** Lets go of what the slowest reader has had that was not left behind. */
+  #trim(): void {
+    if (!this.#memory) return
+    let slowest = Number.POSITIVE_INFINITY
+    for (const { position } of this.#readers)
+      if (position >= this.#memory.start || position < this.#fileBytes)
+        slowest = Math.min(slowest, position)
+    if (slowest < Number.POSITIVE_INFINITY) this.#memory.dropBefore(slowest)
+  }
+
+  #isSomeoneWaiting(): boolean {
+    for (const { isWaiting } of this.#readers) if (isWaiting) return true
+    return false
   }
 
   #readable(): number {
@@ -165,11 +351,35 @@ export class Download {
     return new Promise((resolve) => this.#waiting.add(resolve))
   }
 
+  /** @returns false when nothing changed for as long as a reader may make others wait */
+  async #changeSoon(): Promise<boolean> {
+    const patience = Promise.withResolvers<boolean>()
+    const timer = setTimeout(patience.resolve, patienceMs, false)
+    const change = this.#change().then(() => true)
+    try {
+      return await Promise.race([change, patience.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #wake(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const resume of waiting) resume()
   }
+}
+
+interface ReaderPlace {
+  position: number
+  /** True while it has had all there is. */
+  isWaiting: boolean
+}
+
+interface ReadTarget {
+  readonly buffer: Buffer
+  readonly position: number
+  readonly length: number
 }
 
 async function openFresh(path: string): Promise<SharedDescriptor> {

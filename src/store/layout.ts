@@ -17,6 +17,9 @@ export interface Layout {
   part(key: string): string
 }
 
+/** What files of downloads in progress end in. */
+export const partSuffix = '.part'
+
 export function layoutOf(root: string): Layout {
   const cache = join(root, 'cache')
   const nars = join(cache, 'nar')
@@ -30,7 +33,7 @@ export function layoutOf(root: string): Layout {
     lock: join(root, 'lock'),
     narinfo: (hash) => join(cache, `${hash}.narinfo`),
     nar: (name) => join(nars, name),
-    part: (key) => join(temporary, `${key}.part`),
+    part: (key) => join(temporary, key + partSuffix),
   }
 }
 

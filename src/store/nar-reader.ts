@@ -22,7 +22,8 @@ export interface WholeNarReader extends NarReader {
 /**
  * Opens a whole file.
  *
- * @returns undefined when it is not there
+ * @returns undefined when no file is there
+ * @throws the system's error
  */
 export async function openWhole(path: string): Promise<WholeNarReader | undefined> {
   const descriptor = await openDescriptor(path, 'r').catch((error: NodeJS.ErrnoException) => {
@@ -32,6 +33,10 @@ export async function openWhole(path: string): Promise<WholeNarReader | undefine
   if (descriptor === undefined) return undefined
   try {
     const size = await descriptor.size()
+    if (size === undefined) {
+      descriptor.release()
+      return undefined
+    }
     return {
       size,
       read: (buffer, position) => descriptor.read(buffer, position, buffer.length),

@@ -1,70 +1,153 @@
-import { opendir, readFile, stat } from 'node:fs/promises'
+import { opendir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAppError } from '../errors.ts'
 import { formatHash } from '../nix/hash.ts'
 import { parseNarInfo } from '../nix/narinfo.ts'
-import type { StoreHash } from '../nix/store-path.ts'
+import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
+import { parseNarFile } from '../policy/nar-file.ts'
+import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
-import type { SqliteIndex } from './sqlite-index.ts'
 
 export interface RebuildResult {
+  /** New to the index. */
   readonly narinfos: number
   readonly nars: number
   readonly bytes: number
+  /** Narinfos taken out of `cache/` because their NAR is not there, and NARs without a byte. */
+  readonly removed: number
+  /** NARs the index knew that are not there any more. */
+  readonly lost: number
+}
+
+export interface RebuildParts {
+  readonly index: ForgivingIndex
+  readonly layout: Layout
+  readonly signal: AbortSignal
+  /** Turns a file's time into the time it counts as read, both in milliseconds since 1970. */
+  readonly readTime: (ms: number) => number
+  /** Takes a NAR, with the narinfos that promise it, out of `cache/` and the index. */
+  readonly remove: (file: string) => Promise<void>
 }
 
 const batchSize = 256
+const narinfoSuffix = '.narinfo'
 
 /**
- * Finds again in `cache/` what a lost index knew, while requests are served. What requests put into
- * the index meanwhile is newer and stays.
+ * Brings the index in step with `cache/`, while requests are served. What the index knows already
+ * is not read again; what requests put into it meanwhile is newer and stays. Files that are neither
+ * narinfo nor NAR are left alone.
+ *
+ * @throws the system's error when a directory cannot be read
  */
-export async function readCacheInto(
-  index: SqliteIndex,
-  layout: Layout,
-  signal: AbortSignal,
-): Promise<RebuildResult> {
-  let narinfos = 0
-  await eachBatch(layout.cache, '.narinfo', signal, async (names) => {
-    const texts = await Promise.all(
-      names.map((name) => readFile(join(layout.cache, name), 'utf8').catch(() => undefined)),
-    )
-    index.transaction(() => {
-      for (const text of texts) {
-        const info = text === undefined ? undefined : parseOrSkip(text)
-        if (text === undefined || !info?.url.startsWith('nar/')) continue
-        const hash: StoreHash = info.storePath.hash
-        const file = info.url.slice('nar/'.length)
-        index.addNarinfo({ hash, text, file, upstream: undefined, upstreamUrl: undefined })
-        narinfos += 1
-      }
-    })
-  })
+export async function readCacheInto(parts: RebuildParts): Promise<RebuildResult> {
+  // NARs first: a narinfo may stand in cache/ only beside its NAR.
+  const { nars, bytes, empty } = await readNars(parts)
+  const { narinfos, widows } = await readNarinfos(parts)
+  const lost = await forgetLost(parts)
+  return { narinfos, nars, bytes, removed: empty + widows, lost }
+}
 
+async function readNars({ index, layout, signal, readTime, remove }: RebuildParts) {
   let nars = 0
   let bytes = 0
-  await eachBatch(layout.nars, '', signal, async (names) => {
+  let empty = 0
+  await eachBatch(layout.nars, signal, async (all) => {
+    const names = all.filter((name) => parseNarFile(name) && !index.nar(name))
     const sizes = await Promise.all(
       names.map((name) => stat(join(layout.nars, name)).catch(() => undefined)),
     )
+    const withoutBytes: string[] = []
     index.transaction(() => {
       for (const [at, file] of names.entries()) {
         const stats = sizes[at]
-        if (!stats?.isFile() || stats.size === 0 || index.nar(file)) continue
-        index.putNar({ file, bytes: stats.size, narHash: narHashOf(index, file) }, stats.mtimeMs)
+        if (!stats?.isFile() || index.nar(file)) continue
+        if (stats.size === 0) {
+          withoutBytes.push(file)
+          continue
+        }
+        const nar = { file, bytes: stats.size, narHash: undefined }
+        index.putNar(nar, readTime(Math.floor(stats.mtimeMs)))
         nars += 1
         bytes += stats.size
       }
     })
+    for (const file of withoutBytes) await remove(file)
+    empty += withoutBytes.length
   })
-  return { narinfos, nars, bytes }
+  return { nars, bytes, empty }
 }
 
-/** A narinfo stands in `cache/` only after its NAR was held against it. */
-function narHashOf(index: SqliteIndex, file: string): string | undefined {
-  const text = index.narinfosOfFile(file)[0]?.text
-  const info = text === undefined ? undefined : parseOrSkip(text)
-  return info && formatHash(info.narHash)
+async function readNarinfos({ index, layout, signal }: RebuildParts) {
+  let narinfos = 0
+  let widows = 0
+  await eachBatch(layout.cache, signal, async (all) => {
+    const hashes = all
+      .filter((name) => name.endsWith(narinfoSuffix))
+      .map((name) => name.slice(0, -narinfoSuffix.length))
+      .filter((hash) => isStoreHash(hash) && !isKnown(index, hash)) as StoreHash[]
+    const texts = await Promise.all(
+      hashes.map((hash) => readFile(layout.narinfo(hash), 'utf8').catch(() => undefined)),
+    )
+    const withoutNar: Stray[] = []
+    index.transaction(() => {
+      for (const [at, hash] of hashes.entries()) {
+        const text = texts[at]
+        const info = text === undefined ? undefined : parseOrSkip(text)
+        if (text === undefined || info?.storePath.hash !== hash) continue
+        if (!info.url.startsWith('nar/')) continue
+        const file = info.url.slice('nar/'.length)
+        index.addNarinfo({ hash, text, file, upstream: undefined, upstreamUrl: undefined })
+        narinfos += 1
+        const nar = index.nar(file)
+        if (!nar) withoutNar.push({ hash, file })
+        // It stands in cache/ because its NAR was held against it.
+        else if (nar.narHash === undefined) index.confirmNar(file, formatHash(info.narHash))
+      }
+    })
+    for (const { hash, file } of withoutNar) {
+      if ((await exists(layout.nar(file))) !== false) continue
+      await rm(layout.narinfo(hash), { force: true })
+      widows += 1
+    }
+  })
+  return { narinfos, widows }
+}
+
+interface Stray {
+  readonly hash: StoreHash
+  readonly file: string
+}
+
+/** True when the index knows this narinfo, and its NAR as one that was held against it. */
+function isKnown(index: ForgivingIndex, hash: string): boolean {
+  const record = index.narinfo(hash as StoreHash)
+  return record !== undefined && index.nar(record.file)?.narHash !== undefined
+}
+
+async function forgetLost({ index, layout, signal, remove }: RebuildParts): Promise<number> {
+  let lost = 0
+  let last = ''
+  for (;;) {
+    const files = index.narsByName(last, batchSize)
+    if (files.length === 0 || signal.aborted) return lost
+    const there = await Promise.all(files.map((file) => exists(layout.nar(file))))
+    for (const [at, file] of files.entries()) {
+      last = file
+      if (there[at] !== false) continue
+      await remove(file)
+      lost += 1
+    }
+  }
+}
+
+/** @returns undefined when nobody can say */
+async function exists(path: string): Promise<boolean | undefined> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? false : undefined
+  }
 }
 
 function parseOrSkip(text: string) {
@@ -78,14 +161,12 @@ function parseOrSkip(text: string) {
 
 async function eachBatch(
   directory: string,
-  suffix: string,
   signal: AbortSignal,
   work: (names: string[]) => Promise<void>,
 ): Promise<void> {
   let names: string[] = []
-  for await (const entry of await opendir(directory)) {
+  for await (const entry of await opendir(directory, { bufferSize: batchSize })) {
     if (signal.aborted) return
-    if (!entry.name.endsWith(suffix)) continue
     names.push(entry.name)
     if (names.length < batchSize) continue
     await work(names)

@@ -1,4 +1,4 @@
-import { close, fdatasync, fstat, open, read, write } from 'node:fs'
+import { close, fdatasync, fstat, open, read, type Stats, write } from 'node:fs'
 
 /**
  * A file descriptor that closes once its last holder has let go and its last operation has ended:
@@ -45,9 +45,10 @@ export class SharedDescriptor {
     await this.#run<void>((done) => fdatasync(this.#fd, done))
   }
 
-  async size(): Promise<number> {
-    const stats = await this.#run<{ size: number }>((done) => fstat(this.#fd, done))
-    return stats.size
+  /** @returns bytes; undefined for a directory and other things that are no file */
+  async size(): Promise<number | undefined> {
+    const stats = await this.#run<Stats>((done) => fstat(this.#fd, done))
+    return stats.isFile() ? stats.size : undefined
   }
 
   #run<T>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
@@ -63,12 +64,15 @@ export class SharedDescriptor {
   }
 
   #closeWhenFree(): void {
-    if (this.#holders === 0 && this.#running === 0) close(this.#fd)
+    if (this.#holders === 0 && this.#running === 0) close(this.#fd, ignore)
   }
 }
 
+/** A network filesystem may report at the close what a sync has said already; nobody waits for it. */
+function ignore(): void {}
+
 /** @throws the system's error */
-export function openDescriptor(path: string, flags: 'r' | 'wx+'): Promise<SharedDescriptor> {
+export function openDescriptor(path: string, flags: 'r' | 'r+' | 'wx+'): Promise<SharedDescriptor> {
   return new Promise((resolve, reject) => {
     open(path, flags, 0o644, (error, fd) => {
       if (error) reject(error)

@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { AppError, isAppError } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 
 /** A narinfo as we hand it out, with what is needed to fetch its NAR once more. */
@@ -14,6 +14,14 @@ export interface NarinfoRecord {
   readonly upstreamUrl: string | undefined
 }
 
+/** A NAR as eviction sees it. */
+export interface NarAge {
+  readonly file: string
+  readonly bytes: number
+  /** milliseconds since 1970 */
+  readonly readAt: number
+}
+
 export interface NarRecord {
   readonly file: string
   readonly bytes: number
@@ -21,7 +29,7 @@ export interface NarRecord {
   readonly narHash: string | undefined
 }
 
-const schemaVersion = 1
+const schemaVersion = 2
 const schema = `
   CREATE TABLE narinfo (
     hash TEXT PRIMARY KEY, text TEXT NOT NULL, file TEXT NOT NULL, upstream TEXT, upstream_url TEXT
@@ -31,6 +39,12 @@ const schema = `
     file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, nar_hash TEXT, read_at INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX nar_by_age ON nar (read_at, file, bytes);
+  CREATE TABLE total (bytes INTEGER NOT NULL);
+  INSERT INTO total VALUES (0);
+  CREATE TRIGGER nar_came AFTER INSERT ON nar BEGIN UPDATE total SET bytes = bytes + new.bytes; END;
+  CREATE TRIGGER nar_went AFTER DELETE ON nar BEGIN UPDATE total SET bytes = bytes - old.bytes; END;
+  CREATE TRIGGER nar_changed AFTER UPDATE OF bytes ON nar
+    BEGIN UPDATE total SET bytes = bytes + new.bytes - old.bytes; END;
   CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   PRAGMA user_version = ${schemaVersion};
 `
@@ -51,10 +65,13 @@ export class SqliteIndex {
   readonly #confirmNar: StatementSync
   readonly #deleteNar: StatementSync
   readonly #touch: StatementSync
-  readonly #oldest: StatementSync
+  readonly #byAge: StatementSync
+  readonly #byName: StatementSync
+  readonly #newestRead: StatementSync
   readonly #totalBytes: StatementSync
   readonly #fact: StatementSync
   readonly #putFact: StatementSync
+  readonly #deleteFact: StatementSync
 
   private constructor(database: DatabaseSync) {
     this.#database = database
@@ -65,24 +82,27 @@ export class SqliteIndex {
     this.#addNarinfo = prepare('INSERT OR IGNORE INTO narinfo VALUES (?, ?, ?, ?, ?)')
     this.#deleteNarinfo = prepare('DELETE FROM narinfo WHERE hash = ?')
     this.#nar = prepare('SELECT file, bytes, nar_hash FROM nar WHERE file = ?')
-    this.#putNar = prepare('INSERT OR REPLACE INTO nar VALUES (?, ?, ?, ?)')
+    // REPLACE would leave the triggers out, and with them the total.
+    this.#putNar = prepare(`
+      INSERT INTO nar VALUES (?, ?, ?, ?) ON CONFLICT (file) DO UPDATE
+      SET bytes = excluded.bytes, nar_hash = excluded.nar_hash, read_at = excluded.read_at`)
     this.#confirmNar = prepare('UPDATE nar SET nar_hash = ? WHERE file = ?')
     this.#deleteNar = prepare('DELETE FROM nar WHERE file = ?')
     this.#touch = prepare('UPDATE nar SET read_at = ? WHERE file = ?')
-    this.#oldest = prepare('SELECT file, bytes, nar_hash FROM nar ORDER BY read_at LIMIT ?')
-    this.#totalBytes = prepare('SELECT coalesce(sum(bytes), 0) AS bytes FROM nar')
+    this.#byAge = prepare(`
+      SELECT file, bytes, read_at FROM nar WHERE (read_at, file) > (?, ?)
+      ORDER BY read_at, file LIMIT ?`)
+    this.#byName = prepare('SELECT file FROM nar WHERE file > ? ORDER BY file LIMIT ?')
+    this.#newestRead = prepare('SELECT max(read_at) AS at FROM nar')
+    this.#totalBytes = prepare('SELECT bytes FROM total')
     this.#fact = prepare('SELECT value FROM fact WHERE name = ?')
     this.#putFact = prepare('INSERT OR REPLACE INTO fact VALUES (?, ?)')
+    this.#deleteFact = prepare('DELETE FROM fact WHERE name = ?')
   }
 
-  /** Opens the index, or starts an empty one where there is none, or none that can be read. */
+  /** @throws the database's error; isLostIndex tells whether the file is to blame */
   static open(path: string): SqliteIndex {
-    try {
-      return new SqliteIndex(openDatabase(path))
-    } catch {
-      for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
-      return new SqliteIndex(openDatabase(path))
-    }
+    return new SqliteIndex(openDatabase(path))
   }
 
   narinfo(hash: StoreHash): NarinfoRecord | undefined {
@@ -131,11 +151,27 @@ export class SqliteIndex {
     })
   }
 
-  /** Least recently read first. */
-  oldestNars(limit: number): NarRecord[] {
-    return this.#oldest.all(limit).map(toNarRecord)
+  /** Least recently read first, beginning after `after`. */
+  narsByAge(after: NarAge | undefined, limit: number): NarAge[] {
+    const from = after ?? { readAt: Number.MIN_SAFE_INTEGER, file: '' }
+    return this.#byAge.all(from.readAt, from.file, limit).map((row) => ({
+      file: row.file as string,
+      bytes: row.bytes as number,
+      readAt: row.read_at as number,
+    }))
   }
 
+  /** Files in the order of their names, beginning after `after`. */
+  narsByName(after: string, limit: number): string[] {
+    return this.#byName.all(after, limit).map((row) => row.file as string)
+  }
+
+  /** @returns milliseconds since 1970; 0 when nothing is kept */
+  newestRead(): number {
+    return Number(this.#newestRead.get()?.at ?? 0)
+  }
+
+  /** Bytes of all NARs; kept by triggers, since a sum over a million rows takes its time. */
   totalBytes(): number {
     return Number(this.#totalBytes.get()?.bytes ?? 0)
   }
@@ -148,13 +184,21 @@ export class SqliteIndex {
     this.#putFact.run(name, value)
   }
 
+  /** Forgets a fact so that it stays forgotten after a power cut, unlike all other changes. */
+  deleteFact(name: string): void {
+    this.#database.exec('PRAGMA synchronous = FULL')
+    this.#deleteFact.run(name)
+    this.#database.exec('PRAGMA synchronous = NORMAL')
+  }
+
   transaction(work: () => void): void {
     this.#database.exec('BEGIN')
     try {
       work()
       this.#database.exec('COMMIT')
     } catch (error) {
-      this.#database.exec('ROLLBACK')
+      // On a full or failing disk SQLite has rolled back by itself.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
       throw error
     }
   }
@@ -164,13 +208,24 @@ export class SqliteIndex {
   }
 }
 
+/** SQLite's codes for a file that is no sound database: ERROR, IOERR, CORRUPT, SCHEMA, NOTADB. */
+const lostCodes = new Set([1, 10, 11, 17, 26])
+
+/** True when only a new index can mend this; other errors, such as a full disk, may pass. */
+export function isLostIndex(error: unknown): boolean {
+  if (isAppError(error)) return isAppError(error, 'INDEX_LOST')
+  const { errcode } = error as { errcode?: number }
+  return errcode !== undefined && lostCodes.has(errcode & 0xff)
+}
+
 function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path)
   try {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
     const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
-    if (version === 0) database.exec(schema)
-    else if (version !== schemaVersion) throw new Error(`index of version ${version}`)
+    if (version === 0) database.exec(`BEGIN; ${schema}; COMMIT`)
+    else if (version !== schemaVersion)
+      throw new AppError('INDEX_LOST', `an index of version ${version}`)
     return database
   } catch (error) {
     database.close()
