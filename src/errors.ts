@@ -22,7 +22,7 @@ const hints = {
   CONFIG_UNREADABLE: 'Check the path given with --config, and who may read it.',
 
   SECRET_UNREADABLE:
-    'Check the path and that narwhal may read the file; see password_file, bearer_token_file.',
+    'Check the path and that narwhal may read the file; see netrc_file, password_file, bearer_token_file, ca_file.',
 
   // upstreams and what they send
   UNTRUSTED: "Add the upstream's public key to trusted_public_keys or to its public_keys.",
@@ -31,9 +31,11 @@ const hints = {
   FOREIGN_URL: 'The narinfo points outside its own cache; narwhal follows no such link.',
   UPSTREAM_UNREACHABLE: "Check the network, and the upstream's url in the configuration.",
   UPSTREAM_STATUS: 'The upstream is in trouble; narwhal asks the others and tries again later.',
+  UPSTREAM_BUSY: 'The upstream asked for patience; narwhal leaves it alone for as long as it said.',
   UPSTREAM_MALFORMED: 'The upstream broke the protocol; narwhal asks the others.',
   UPSTREAM_CUT_SHORT:
     'The upstream ended before the whole file was there; narwhal resumes or asks the others.',
+  UPSTREAM_STALLED: 'The upstream fell silent; narwhal asks the others, then tries again.',
   CORRUPT: 'The bytes do not match their hash; the upstream holds a damaged file.',
   CHECK_FAILED:
     'Fetch the file again. If it happens often, the machine may be short of memory: see the log.',
@@ -45,9 +47,14 @@ const hints = {
 
   // the disk
   LOCKED: 'Stop the other narwhal, or give this one a data_dir of its own.',
+  PASSED_ON: 'Ask again: the disk cannot keep this file now; it is fetched anew for who asks.',
+  IN_USE: 'Stop the server for as long as this takes, or give another data directory.',
+  NO_DATA: 'Name it with --data-dir, or with data_dir in the file given with --config.',
+  INDEX_LOST: 'Nothing to do: narwhal finds it again in cache/.',
   DISK: 'Check the data directory: free space, permissions, health of the disk.',
 
   // clients
+  BUSY: 'Clients try again by themselves. If it lasts: raise limits.max_clients and the open-file limit (LimitNOFILE).',
   CLIENT_GONE: 'Nothing to do: a client ended its own request.',
 
   // the command line
@@ -55,6 +62,7 @@ const hints = {
   FILE_EXISTS: 'Choose another place, or move the old file away first.',
   CANNOT_WRITE: 'Check that the directory is there, who may write to it, and the free space.',
   CANNOT_LISTEN: 'Free the address, or choose another with --listen or listen = ["host:port"].',
+  NO_SERVER: 'Is "narwhal serve" running? Give its address with --url.',
   SERVE_FAILED: 'Run "narwhal serve" by itself to see what stops it.',
 } as const
 
@@ -64,10 +72,13 @@ export type ErrorCode = keyof typeof hints
 export class AppError extends Error {
   override readonly name = 'AppError'
   readonly code: ErrorCode
+  /** How long an upstream asked to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; retryAfterMs?: number }) {
     super(message, options)
     this.code = code
+    this.retryAfterMs = options?.retryAfterMs
   }
 
   get hint(): string {

@@ -48,6 +48,11 @@ function printHead({ status, headers }: Answer): Uint8Array {
 
 async function write(socket: Socket, chunk: Uint8Array): Promise<void> {
   if (!socket.writable || socket.write(chunk)) return
+  const decided = new AbortController()
+  const { signal } = decided
   // a peer that leaves while we wait never drains
-  await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => undefined)
+  await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]).catch(
+    () => undefined,
+  )
+  decided.abort()
 }

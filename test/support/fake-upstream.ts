@@ -42,6 +42,8 @@ export interface FakeUpstream extends AsyncDisposable {
   readonly requests: readonly UpstreamRequest[]
   /** open client connections, now */
   readonly connections: number
+  /** requests that are being answered, now */
+  readonly busy: number
   /** pause before each answer, in milliseconds: the distance of the upstream */
   delayMs: number
   /** requests that match, all of them when nothing is said */
@@ -79,6 +81,7 @@ export async function startFakeUpstream(root: string): Promise<FakeUpstream> {
   const requests: UpstreamRequest[] = []
   const scripts: LiveScript[] = []
   const sockets = new Set<Socket>()
+  let busy = 0
   let server = await listen(0)
   const { port } = server.address() as AddressInfo
 
@@ -89,6 +92,9 @@ export async function startFakeUpstream(root: string): Promise<FakeUpstream> {
     delayMs: 0,
     get connections() {
       return sockets.size
+    },
+    get busy() {
+      return busy
     },
     count: (match = () => true) => requests.filter((request) => matches(match, request)).length,
     forget: () => {
@@ -153,7 +159,13 @@ export async function startFakeUpstream(root: string): Promise<FakeUpstream> {
         const request = { method, target, path, headers, signal: gone.signal }
         requests.push(request)
         // a fault that throws is a mistake in a test, and stays unhandled to be loud
-        answered = answered.then(() => respond(request, socket)).catch(unlessGone(gone.signal))
+        busy += 1
+        answered = answered
+          .then(() => respond(request, socket))
+          .catch(unlessGone(gone.signal))
+          .finally(() => {
+            busy -= 1
+          })
       }
     })
   }

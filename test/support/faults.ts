@@ -47,13 +47,23 @@ export function cutAfter(bytes: number, end: 'fin' | 'reset' = 'fin'): Fault {
 }
 
 /** Never gets beyond this offset of the whole file, however often it is asked to resume. */
-export function truncateAt(offset: number): Fault {
-  return (answer, request) => cutAfter(offset - answer.bodyOffset)(answer, request)
+export function truncateAt(offset: number, end?: 'fin' | 'reset'): Fault {
+  return (answer, request) => cutAfter(offset - answer.bodyOffset, end)(answer, request)
 }
 
 /** Falls silent after this many bytes of the body, until the client leaves. */
 export function stallAfter(bytes: number): Fault {
   return (answer, { signal }) => ({ ...answer, body: thenSilence(answer.body, bytes, signal) })
+}
+
+/** Never gets beyond this offset of the whole file: falls silent there, also when asked to resume. */
+export function stallAt(offset: number): Fault {
+  return (answer, request) => stallAfter(offset - answer.bodyOffset)(answer, request)
+}
+
+/** Holds back what comes after this many bytes of the body until the test opens the gate. */
+export function pauseAfter(bytes: number, gate: Promise<unknown>): Fault {
+  return (answer) => ({ ...answer, body: paused(answer.body, bytes, gate) })
 }
 
 /** Never says a word: a black hole behind an open port. */
@@ -130,6 +140,22 @@ async function* thenSilence(
 ): AsyncGenerator<Uint8Array> {
   yield* firstBytes(source, bytes)
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
+}
+
+async function* paused(
+  source: AsyncIterable<Uint8Array>,
+  bytes: number,
+  gate: Promise<unknown>,
+): AsyncGenerator<Uint8Array> {
+  let left = bytes
+  for await (const chunk of source) {
+    if (left > 0) yield chunk.subarray(0, left)
+    if (left < chunk.length) {
+      await gate
+      yield chunk.subarray(Math.max(0, left))
+    }
+    left -= chunk.length
+  }
 }
 
 async function* flipped(source: AsyncIterable<Uint8Array>, at: number): AsyncGenerator<Uint8Array> {

@@ -43,6 +43,12 @@ export interface NarwhalProcess extends AsyncDisposable {
   logged(pattern: RegExp): Promise<void>
   /** SIGTERM, then waits; @returns the exit code, undefined when a signal ended it */
   stop(): Promise<number | undefined>
+  /** sends a signal to it alone and does not wait */
+  signal(name: NodeJS.Signals): void
+  /** waits for its end; @returns as stop() does */
+  ended(): Promise<number | undefined>
+  /** closes the pipes it logs and prints to: from now on it writes to nobody */
+  hangUp(): void
   /** SIGKILL: a power cut as far as the process can tell */
   kill(): Promise<void>
   /** stops it where it still runs and starts it on the same data directory and port */
@@ -87,6 +93,15 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
     async stop() {
       await end('SIGTERM')
       return child.exitCode ?? undefined
+    },
+    signal: (name) => void child.kill(name),
+    async ended() {
+      if (!hasEnded(child)) await once(child, 'exit')
+      return child.exitCode ?? undefined
+    },
+    hangUp() {
+      child.stdout?.destroy()
+      child.stderr?.destroy()
     },
     kill: () => end('SIGKILL'),
     async restart() {

@@ -1,0 +1,85 @@
+import { describe, expect } from 'vitest'
+import { joinCrowd } from '../support/crowd.ts'
+import { type FaultStage, faultTest } from '../support/fault-stage.ts'
+import * as faults from '../support/faults.ts'
+import { headerOf } from '../support/http-head.ts'
+
+const isNar = /^\/nar\//
+const options = { totalBytes: 4_000_000, compression: 'none' } as const
+
+/** An upstream that pauses after a share of the file, until `open` is called. */
+async function pausedAt(stage: FaultStage, share: number) {
+  const { upstream, narwhal, info, bytes } = stage
+  await stage.narinfo()
+  const { promise, resolve: open } = Promise.withResolvers<void>()
+  const at = Math.floor(bytes.length * share)
+  const script = upstream.script(isNar, faults.pauseAfter(at, promise), { times: 1 })
+  const join = () => joinCrowd(narwhal.port, `/${info.url}`, bytes)
+  // the tail of what has arrived may be held back
+  const isThere = (member: { readonly receivedBytes: number }) => () =>
+    member.receivedBytes > at - 300_000
+  return { open, script, join, isThere }
+}
+
+describe('C1: of the clients of one download', () => {
+  faultTest(
+    'the only one leaves early: the fetch stops, the partial is resumed later',
+    options,
+    async (stage) => {
+      const { upstream } = stage
+      const { join, isThere, open } = await pausedAt(stage, 0.3)
+      const sole = join()
+      await expect.poll(isThere(sole), { timeout: 10_000 }).toBe(true)
+      sole.leave()
+      await expect.poll(() => upstream.connections, { timeout: 10_000 }).toBe(0)
+      open()
+      upstream.forget()
+      expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+      expect(upstream.requests.map(({ headers }) => headerOf(headers, 'range'))).toEqual([
+        expect.stringMatching(/^bytes=[1-9]\d*-$/),
+      ])
+    },
+  )
+
+  faultTest('the only one leaves late: it is finished, and kept', options, async (stage) => {
+    const { upstream } = stage
+    const { join, isThere, open } = await pausedAt(stage, 0.7)
+    const sole = join()
+    await expect.poll(isThere(sole), { timeout: 10_000 }).toBe(true)
+    sole.leave()
+    await sole.fate
+    open()
+    await expect.poll(() => upstream.busy, { timeout: 10_000 }).toBe(0)
+    await expect
+      .poll(async () => (await stage.nar()).header('x-narwhal'), { timeout: 10_000 })
+      .toBe('disk')
+    expect(upstream.count(isNar)).toBe(1)
+  })
+
+  faultTest('one of 50 leaves: the others notice nothing', options, async (stage) => {
+    const { upstream } = stage
+    const { join, isThere, open } = await pausedAt(stage, 0.3)
+    const members = Array.from({ length: 50 }, join)
+    const [first, ...others] = members as [ReturnType<typeof join>, ...ReturnType<typeof join>[]]
+    await expect
+      .poll(() => members.every((member) => isThere(member)()), { timeout: 10_000 })
+      .toBe(true)
+    first.leave()
+    open()
+    const fates = await Promise.all(others.map(({ fate }) => fate))
+    expect(fates.filter(({ isRight }) => !isRight)).toEqual([])
+    expect(upstream.count(isNar)).toBe(1)
+  })
+
+  faultTest('all 50 leave: nothing goes on for nobody', options, async (stage) => {
+    const { upstream } = stage
+    const { join, isThere, open } = await pausedAt(stage, 0.3)
+    const members = Array.from({ length: 50 }, join)
+    await expect
+      .poll(() => members.every((member) => isThere(member)()), { timeout: 10_000 })
+      .toBe(true)
+    for (const member of members) member.leave()
+    await expect.poll(() => upstream.connections, { timeout: 10_000 }).toBe(0)
+    open()
+  })
+})

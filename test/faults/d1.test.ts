@@ -1,0 +1,68 @@
+import { expect } from 'vitest'
+import {
+  type Crash,
+  crashRound,
+  crashSite,
+  expectRecovery,
+  randomCrash,
+} from '../support/crash-runner.ts'
+import { testWith } from '../support/programs.ts'
+
+const test = testWith(['strace'])
+
+/** How many random rounds; `npm run test:long` asks for more. */
+const rounds = Number(process.env.CRASH_ROUNDS ?? 24)
+const perRecovery = 8
+
+const steps: readonly Crash[] = [
+  { call: 'rename', nth: 1 },
+  { call: 'rename', nth: 2 },
+  { call: 'rename', nth: 7 },
+  { call: 'unlink', nth: 1 },
+  { call: 'unlink', nth: 6 },
+  { call: 'fdatasync', nth: 1 },
+  { call: 'fdatasync', nth: 4 },
+  { call: 'fsync', nth: 1 },
+  { call: 'fsync', nth: 2 },
+  { call: 'fsync', nth: 3 },
+  { call: 'pwrite64', nth: 3 },
+  { call: 'pwrite64', nth: 60 },
+]
+
+test('D1 killed at each step of a put, an eviction and an index write', async () => {
+  const site = await crashSite()
+  let killed = 0
+  for (const crash of steps) if (await crashRound(site, crash)) killed += 1
+  expect(killed).toBeGreaterThanOrEqual(steps.length / 2)
+  await expectRecovery(site)
+}, 180_000)
+
+test(
+  `D1 killed ${rounds} times at random`,
+  async () => {
+    const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 31))
+    console.log(`CRASH_SEED=${seed}`)
+    const random = mulberry(seed)
+    const site = await crashSite()
+    for (let round = 1; round <= rounds; round += 1) {
+      const crash = randomCrash(random)
+      await crashRound(site, crash).catch((error: unknown) => {
+        throw new Error(`round ${round}, ${JSON.stringify(crash)}`, { cause: error })
+      })
+      if (round % perRecovery === 0) await expectRecovery(site)
+    }
+    await expectRecovery(site)
+  },
+  60_000 + rounds * 10_000,
+)
+
+/** A small generator that repeats itself for the same seed. */
+function mulberry(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,72 @@
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { formatHash } from '../../src/nix/hash.ts'
+import { type NarInfo, printNarInfo } from '../../src/nix/narinfo.ts'
+import { type FaultStage, faultTest } from '../support/fault-stage.ts'
+import * as faults from '../support/faults.ts'
+import { requestRaw } from '../support/raw-http.ts'
+import { syntheticCache } from '../support/synthetic-cache.ts'
+
+const isNarinfo = /\.narinfo$/
+const isNar = /^\/nar\//
+
+/** The unsigned fields of another file, under the signature of this one. */
+function pointAt(file: NarInfo) {
+  const { url, fileHash, fileSize } = file
+  return faults.edit((text) =>
+    text
+      .replace(/^URL: .*$/m, `URL: ${url}`)
+      .replace(/^FileHash: .*$/m, `FileHash: ${fileHash && formatHash(fileHash)}`)
+      .replace(/^FileSize: .*$/m, `FileSize: ${fileSize}`),
+  )
+}
+
+const kept = async ({ narwhal }: FaultStage) =>
+  (await readdir(join(narwhal.dataDir, 'cache'))).filter((name) => isNarinfo.test(name))
+
+describe('S4: an upstream that lies about what is not signed', () => {
+  faultTest(
+    'URL and FileHash of another file: nothing of it is published, and no client has it whole',
+    { paths: 2, totalBytes: 800_000 },
+    async (stage) => {
+      const { upstream, cache, narwhal, info } = stage
+      const swapped = cache.infos[0] as NarInfo
+      upstream.script(`/${info.storePath.hash}.narinfo`, pointAt(swapped))
+      // the narinfo itself cannot be known to lie; the NAR it leads to can
+      await requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)
+      const response = await requestRaw(`${narwhal.url}/${swapped.url}`)
+      expect(response.status === 200 && response.end === 'clean').toBe(false)
+      expect(await kept(stage)).toEqual([])
+    },
+  )
+
+  faultTest(
+    'the file itself is another: refetched from the next upstream, in the same request when it is small',
+    { upstreams: 2, paths: 2, totalBytes: 60_000 },
+    async (stage) => {
+      const { upstream, cache } = stage
+      const swapped = await cache.bytesOf(cache.infos[0] as NarInfo)
+      await stage.narinfo()
+      upstream.script(isNar, faults.body(swapped))
+      expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+    },
+  )
+
+  faultTest(
+    'a store hash of ours with a path of its own: trust is per key',
+    { upstreams: 2 },
+    async (stage) => {
+      const { upstream, info } = stage
+      // the same paths, other contents, signed by a key nobody here believes
+      const forged = await syntheticCache({ paths: 1, totalBytes: 50_000 })
+      const name = `${info.storePath.hash}.narinfo`
+      const forgery = { ...(forged.infos[0] as NarInfo), storePath: info.storePath, references: [] }
+      await writeFile(join(forged.directory, name), printNarInfo(forgery))
+      upstream.script(isNarinfo, faults.body(printNarInfo(forgery)))
+      // oracle A: the text is the honest one
+      expect((await stage.narinfo()).status).toBe(200)
+      expect((await stage.nar()).status).toBe(200)
+    },
+  )
+})

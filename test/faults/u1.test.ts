@@ -1,0 +1,155 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createServer } from 'node:tls'
+import { describe, expect, test } from 'vitest'
+import type { NarInfo } from '../../src/nix/narinfo.ts'
+import { atTestEnd } from '../support/at-test-end.ts'
+import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { faultStage, faultTest } from '../support/fault-stage.ts'
+import * as faults from '../support/faults.ts'
+import { testWith } from '../support/programs.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const isNarinfo = /\.narinfo$/
+const isNar = /^\/nar\//
+/** What the catalogue allows until another upstream's answer is there. */
+const soonMs = 2_000
+
+/** Upstreams that cannot be reached, each made when a test needs it. */
+const away: Readonly<Record<string, () => Promise<string>>> = {
+  'a closed port': async () => 'http://127.0.0.1:1',
+  'a name that does not exist': async () => 'http://narwhal-test.invalid',
+  'a black hole': async () => {
+    const silent = await startFakeUpstream(await tempDir('silent'))
+    silent.script(/./, faults.silence())
+    return silent.url
+  },
+  'TLS to a port without TLS': async () => {
+    const plain = await startFakeUpstream(await tempDir('plain'))
+    return plain.url.replace('http:', 'https:')
+  },
+}
+
+describe('U1: of two upstreams the preferred one is', () => {
+  for (const [name, make] of Object.entries(away)) {
+    test(`${name}: the other answers soon`, { timeout: 60_000 }, async () => {
+      const stage = await faultStage({ before: [await make()], paths: 8 })
+      const { cache, info } = stage
+      const soon = { timeoutMs: soonMs }
+      for (const { storePath } of cache.infos)
+        expect((await stage.get(`/${storePath.hash}.narinfo`, soon)).status).toBe(200)
+      expect(await stage.get(`/${info.url}`, soon)).toMatchObject({ status: 200, end: 'clean' })
+      await stage.expectOracles()
+    })
+  }
+
+  testWith(['openssl'])('TLS with a certificate nobody vouches for: never believed', async () => {
+    const dir = await tempDir('tls')
+    const [key, cert] = [join(dir, 'key'), join(dir, 'cert')]
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject],
+      { stdio: 'ignore' },
+    )
+    let requests = 0
+    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
+      socket.on('error', () => undefined)
+      socket.on('data', () => {
+        requests += 1
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    atTestEnd(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const stage = await faultStage({ before: [`https://127.0.0.1:${port}`] })
+    expect((await stage.narinfo()).status).toBe(200)
+    expect((await stage.nar()).status).toBe(200)
+    expect(requests).toBe(0)
+    await stage.expectOracles()
+  })
+
+  faultTest(
+    'a black hole: it is not asked for ever',
+    { upstreams: 2, paths: 30 },
+    async (stage) => {
+      const { upstream, cache } = stage
+      upstream.script(/./, faults.status(503))
+      for (const info of cache.infos) expect((await stage.narinfo(info)).status).toBe(200)
+      expect(upstream.count(isNarinfo)).toBeLessThan(10)
+    },
+  )
+})
+
+describe('U1: all upstreams are away', () => {
+  const options = { upstreams: 2, paths: 3, totalBytes: 300_000 } as const
+
+  faultTest('all that is cached is served', options, async (stage) => {
+    const { cache, upstreams } = stage
+    const all = cache.infos
+    for (const info of all) {
+      await stage.narinfo(info)
+      await stage.get(`/${info.url}`)
+    }
+    for (const upstream of upstreams) await upstream.down()
+    for (const info of all) {
+      expect((await stage.narinfo(info)).status).toBe(200)
+      expect(await stage.get(`/${info.url}`)).toMatchObject({ status: 200, end: 'clean' })
+    }
+  })
+
+  faultTest(
+    'what is not cached is 503 with Retry-After, and there once one is back',
+    options,
+    async (stage) => {
+      const { upstreams, upstream } = stage
+      for (const each of upstreams) await each.down()
+      const answer = await stage.narinfo()
+      expect(answer.status).toBe(503)
+      expect(Number(answer.header('retry-after'))).toBeGreaterThan(0)
+      await upstream.up()
+      await expect.poll(async () => (await stage.narinfo()).status, { timeout: 10_000 }).toBe(200)
+      expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+    },
+  )
+
+  faultTest(
+    'what is asked while they are away for a moment waits for them',
+    { ...options, patience: '10s' },
+    async (stage) => {
+      const { upstreams, upstream } = stage
+      for (const each of upstreams) await each.down()
+      const answer = stage.narinfo()
+      await stage.narwhal.logged(/cannot be reached/)
+      await upstream.up()
+      expect((await answer).status).toBe(200)
+    },
+  )
+})
+
+describe('U1: one upstream says no, the other is away', () => {
+  faultTest('404, which is not remembered', { upstreams: 2, paths: 2 }, async (stage) => {
+    const { upstream, other, cache } = stage
+    const info = cache.infos[0] as NarInfo
+    other.script(isNarinfo, faults.status(404))
+    await upstream.down()
+    expect((await stage.narinfo(info)).status).toBe(404)
+    await upstream.up()
+    await expect.poll(async () => (await stage.narinfo(info)).status, { timeout: 10_000 }).toBe(200)
+  })
+
+  faultTest(
+    'a NAR that one of them dies with comes from the other',
+    { upstreams: 2 },
+    async (stage) => {
+      const { upstream, other } = stage
+      await stage.narinfo()
+      await upstream.down()
+      expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+      expect(other.count(isNar)).toBe(1)
+    },
+  )
+})
