@@ -75,7 +75,11 @@ export class AppError extends Error {
   /** How long an upstream asked to be left alone, in milliseconds. */
   readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; retryAfterMs?: number }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown; retryAfterMs?: number },
+  ) {
     super(message, options)
     this.code = code
     this.retryAfterMs = options?.retryAfterMs

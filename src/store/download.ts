@@ -288,8 +288,7 @@ export class Download {
       if (this.#state === 'failed') throw this.#error
       if (this.#readers.size === 0 && this.#hadReaders)
         throw new AppError('CLIENT_GONE', 'nobody is left to pass it on to')
-      if (!(await this.#changeSoon()) && this.#isSomeoneWaiting())
-        memory.dropOldest()
+      if (!(await this.#changeSoon()) && this.#isSomeoneWaiting()) memory.dropOldest()
       this.#trim()
     }
     memory.push(chunk)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
 import { expectServed } from '../support/expect-served.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'

@@ -104,18 +104,7 @@ function wrapperOf(crash: Crash): readonly string[] {
   if ('afterMs' in crash) return []
   const { call, nth } = crash
   const inject = `inject=${call}:signal=KILL:when=${nth}`
-  return [
-    'strace',
-    '-f',
-    '-qq',
-    '--seccomp-bpf',
-    '-o',
-    '/dev/null',
-    '-e',
-    `trace=${call}`,
-    '-e',
-    inject,
-  ]
+  return ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject]
 }
 
 /** @returns how many paths could not be fetched; a wrong byte fails the test */

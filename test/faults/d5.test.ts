@@ -1,0 +1,122 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { MiB } from '../../src/units.ts'
+import { dataDirOf } from '../support/data-dir.ts'
+import { expectNar, expectServed } from '../support/expect-served.ts'
+import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { breakFilesystem, loopFilesystem, makeImage } from '../support/loop-filesystem.ts'
+import { startNarwhal } from '../support/narwhal-process.ts'
+import { expectSoundDataDir } from '../support/oracles.ts'
+import { testWith } from '../support/programs.ts'
+import { insideOf } from '../support/small-filesystem.ts'
+import { syntheticCache } from '../support/synthetic-cache.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const testStrace = testWith(['strace'])
+const testLoop = testWith(['unshare', 'mount', 'mkfs.ext4', 'findmnt', 'nsenter'])
+
+/** What goes wrong, in strace's words: "fdatasync:error=EIO". */
+function injecting(fault: string, ...paths: string[]): readonly string[] {
+  const [call = ''] = fault.split(':')
+  const filter = paths.flatMap((path) => ['-P', path])
+  const what = ['-e', `trace=${call}`, '-e', `inject=${fault}`]
+  return ['strace', '-f', '-qq', '-o', '/dev/null', ...filter, ...what]
+}
+
+const env = { UV_USE_IO_URING: '0' }
+
+testStrace(
+  'D5 syncs fail: every GET is right, nothing is kept, and the disk is left alone',
+  async () => {
+    const cache = await syntheticCache({ paths: 8, totalBytes: 2 * MiB })
+    const upstream = await startFakeUpstream(cache.directory)
+    const server = await startNarwhal({
+      upstreams: [upstream.url],
+      trustedKeys: [cache.publicKey],
+      wrapper: injecting('fdatasync,fsync:error=EIO'),
+      env,
+    })
+    for (const info of cache.infos) await expectServed(server.url, cache, info)
+    await server.logged(/passing everything on without keeping it/)
+    for (const info of cache.infos) await expectServed(server.url, cache, info)
+    expect(await readdir(join(server.dataDir, 'cache', 'nar'))).toEqual([])
+    await expect.poll(() => readdir(join(server.dataDir, 'tmp'))).toEqual([])
+  },
+  60_000,
+)
+
+testStrace(
+  'D5 some syncs fail: those files are discarded, and keeping begins again by itself',
+  async () => {
+    const cache = await syntheticCache({ paths: 8, totalBytes: 2 * MiB })
+    const upstream = await startFakeUpstream(cache.directory)
+    const server = await startNarwhal({
+      upstreams: [upstream.url],
+      trustedKeys: [cache.publicKey],
+      wrapper: injecting('fdatasync:error=EIO:when=1..3'),
+      // strace counts calls by thread
+      env: { ...env, UV_THREADPOOL_SIZE: '1' },
+    })
+    for (const info of cache.infos) await expectServed(server.url, cache, info)
+    await server.logged(/the disk can be written again/)
+    for (const info of cache.infos) await expectServed(server.url, cache, info)
+    const kept = () => readdir(join(server.dataDir, 'cache', 'nar'))
+    await expect.poll(async () => (await kept()).length).toBe(cache.infos.length)
+    await expectSoundDataDir(server.dataDir)
+  },
+  60_000,
+)
+
+testStrace(
+  'D5 a kept NAR that cannot be read is fetched again in the same request',
+  async () => {
+    const cache = await syntheticCache({ paths: 3, totalBytes: MiB })
+    const upstream = await startFakeUpstream(cache.directory)
+    const dataDir = await dataDirOf(cache)
+    const [info] = cache.infos
+    if (!info) throw new Error('no paths')
+    const server = await startNarwhal({
+      upstreams: [upstream.url],
+      trustedKeys: [cache.publicKey],
+      dataDir,
+      wrapper: injecting('pread64:error=EIO:when=1..2', join(dataDir, 'cache', info.url)),
+      env: { ...env, UV_THREADPOOL_SIZE: '1' },
+    })
+    await server.logged(/brought the index in step/)
+    await expectNar(server.url, cache, info)
+    expect(upstream.count(/^\/nar\//)).toBe(1)
+    await server.logged(/cannot be read \(EIO/)
+    await expectSoundDataDir(dataDir)
+  },
+  60_000,
+)
+
+testLoop(
+  'D5 the filesystem goes read-only: what is kept is served, what is not passes through',
+  async () => {
+    const cache = await syntheticCache({ paths: 8, totalBytes: 2 * MiB })
+    const upstream = await startFakeUpstream(cache.directory)
+    const dataDir = await tempDir('loop')
+    const image = join(await tempDir('image'), 'ext4')
+    await makeImage(image, 64 * MiB)
+    const server = await startNarwhal({
+      upstreams: [upstream.url],
+      trustedKeys: [cache.publicKey],
+      dataDir,
+      wrapper: loopFilesystem(dataDir, image),
+    })
+    const kept = cache.infos.slice(0, 4)
+    for (const info of kept) await expectServed(server.url, cache, info)
+    const nars = insideOf(server, join(dataDir, 'cache', 'nar'))
+    await expect.poll(async () => (await readdir(nars)).length).toBe(4)
+    await breakFilesystem(server, dataDir)
+    upstream.forget()
+    for (const info of kept) await expectServed(server.url, cache, info)
+    expect(upstream.count(/^\/nar\//)).toBe(0)
+    for (let round = 0; round < 2; round += 1)
+      for (const info of cache.infos) await expectServed(server.url, cache, info)
+    await server.logged(/passing everything on without keeping it/)
+  },
+  60_000,
+)
