@@ -337,7 +337,8 @@ export class Disk {
     this.#isRebuilding = true
     this.#rebuilding = this.#rebuild()
       .catch((error: unknown) => this.#blame('read cache/ into the index', error))
-      .finally(() => {
+      .finally(async () => {
+        await this.#index.endRebuild()
         this.#isRebuilding = false
         // Not at once: what broke it may still be there, and reading a large cache takes its time.
         this.#rebuildAfter = performance.now() + rebuildPauseMs

@@ -11,6 +11,16 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** Puts a file's bytes on the disk, whoever wrote them. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}
+
 /**
  * Gives a finished temporary file its final name, so that after a power cut the name is either
  * absent or leads to the whole file. Without the first sync, ext4 may keep the name with 0 bytes.

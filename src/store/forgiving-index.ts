@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log } from '../telemetry.ts'
+import { syncFile } from './durable.ts'
 import {
   isLostIndex,
   type NarAge,
@@ -21,6 +22,7 @@ export class ForgivingIndex {
   readonly #log: Log
   #index: SqliteIndex | undefined
   #isInStep: boolean
+  #isFilling = false
   #complainedAt = Number.NEGATIVE_INFINITY
 
   private constructor(path: string, log: Log) {
@@ -53,7 +55,17 @@ export class ForgivingIndex {
     this.#index ??= this.#open()
     if (!this.#index) return false
     this.#isInStep = true
+    this.#isFilling = this.#try((index) => index.beginFilling()) ?? false
     return true
+  }
+
+  /** To be called when `cache/` was read into the index, wholly or not. */
+  async endRebuild(): Promise<void> {
+    if (!this.#isFilling) return
+    // Most of it here, where it holds up no request.
+    await syncFile(this.#path).catch(() => undefined)
+    if (this.#isFilling) this.#try((index) => index.endFilling())
+    this.#isFilling = false
   }
 
   narinfo(hash: StoreHash): NarinfoRecord | undefined {
@@ -144,6 +156,7 @@ export class ForgivingIndex {
 
   #replace(broken: SqliteIndex): void {
     this.#index = undefined
+    this.#isFilling = false
     try {
       broken.close()
     } catch {

@@ -1,3 +1,4 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { AppError, isAppError } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
@@ -29,6 +30,8 @@ export interface NarRecord {
   readonly narHash: string | undefined
 }
 
+/** Set while an empty index is filled without care for power cuts. */
+const unfinished = 'being filled'
 const schemaVersion = 2
 const schema = `
   CREATE TABLE narinfo (
@@ -54,6 +57,7 @@ const schema = `
  * `cache/` or at the upstreams, so it is never fsynced on the way of a request.
  */
 export class SqliteIndex {
+  readonly #path: string
   readonly #database: DatabaseSync
   readonly #narinfo: StatementSync
   readonly #narinfosOfFile: StatementSync
@@ -67,13 +71,15 @@ export class SqliteIndex {
   readonly #touch: StatementSync
   readonly #byAge: StatementSync
   readonly #byName: StatementSync
+  readonly #anyNarinfo: StatementSync
   readonly #newestRead: StatementSync
   readonly #totalBytes: StatementSync
   readonly #fact: StatementSync
   readonly #putFact: StatementSync
   readonly #deleteFact: StatementSync
 
-  private constructor(database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync) {
+    this.#path = path
     this.#database = database
     const prepare = (sql: string) => database.prepare(sql)
     this.#narinfo = prepare('SELECT * FROM narinfo WHERE hash = ?')
@@ -93,6 +99,7 @@ export class SqliteIndex {
       SELECT file, bytes, read_at FROM nar WHERE (read_at, file) > (?, ?)
       ORDER BY read_at, file LIMIT ?`)
     this.#byName = prepare('SELECT file FROM nar WHERE file > ? ORDER BY file LIMIT ?')
+    this.#anyNarinfo = prepare('SELECT hash FROM narinfo LIMIT 1')
     this.#newestRead = prepare('SELECT max(read_at) AS at FROM nar')
     this.#totalBytes = prepare('SELECT bytes FROM total')
     this.#fact = prepare('SELECT value FROM fact WHERE name = ?')
@@ -102,7 +109,10 @@ export class SqliteIndex {
 
   /** @throws the database's error; isLostIndex tells whether the file is to blame */
   static open(path: string): SqliteIndex {
-    return new SqliteIndex(openDatabase(path))
+    const index = new SqliteIndex(path, openDatabase(path))
+    if (index.fact(unfinished) === undefined) return index
+    index.close()
+    throw new AppError('INDEX_LOST', 'the last process ended while it filled the index')
   }
 
   narinfo(hash: StoreHash): NarinfoRecord | undefined {
@@ -189,6 +199,40 @@ export class SqliteIndex {
     this.#database.exec('PRAGMA synchronous = FULL')
     this.#deleteFact.run(name)
     this.#database.exec('PRAGMA synchronous = NORMAL')
+  }
+
+  /**
+   * Prepares an empty index for a million rows, which come in no order: much memory for pages, and
+   * no waiting for the disk. A power cut may damage it then, so it is marked until `endFilling`.
+   *
+   * @returns false when there are rows already, which are worth more care
+   */
+  beginFilling(): boolean {
+    if (this.#byName.get('', 1) || this.#anyNarinfo.get()) return false
+    this.putFact(unfinished, 'yes')
+    // The mark must be on the disk before the care ends. A log would have all written twice.
+    this.#database.exec(`
+      PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE);
+      PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768`)
+    return true
+  }
+
+  endFilling(): void {
+    this.#database.exec(`
+      PRAGMA synchronous = NORMAL; PRAGMA journal_mode = WAL; PRAGMA cache_size = -2000;
+      PRAGMA shrink_memory`)
+    this.#syncFile()
+    this.#deleteFact.run(unfinished)
+  }
+
+  /** What was written without care may still be in memory. */
+  #syncFile(): void {
+    const descriptor = openSync(this.#path, 'r')
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
   }
 
   transaction(work: () => void): void {

@@ -28,7 +28,7 @@ test(`R2: a slow crowd, a fast crowd and ${questions} misses at once in 512 MiB:
   const dataDir = await mkdtemp(join(tmpdir(), 'narwhal-r2-'))
   atTestEnd(() => removeTree(dataDir))
   const stage = await faultStage({
-    ...{ paths: 3, totalBytes, compression: 'none', dataDir },
+    ...{ paths: 12, totalBytes, compression: 'none', dataDir },
     wrapper: memory.wrapper,
   })
   const { narwhal, cache } = stage

@@ -49,4 +49,20 @@ describe('U2: an upstream', () => {
     upstream.script(isNar, faults.drip(20_000, 100))
     expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
   })
+
+  faultTest(
+    'at the end of a long line that loses packets and breaks is resumed, unseen',
+    { line: { delayMs: 20, lossShare: 0.05 } },
+    async (stage) => {
+      const { upstream, lines } = stage
+      await stage.narinfo()
+      upstream.script(isNar, faults.drip(20_000, 20), { times: 1 })
+      const nar = stage.nar()
+      await expect.poll(() => upstream.count(isNar), { interval: 5 }).toBe(1)
+      const cut = setTimeout(() => lines[0]?.cut(), 300)
+      expect(await nar).toMatchObject({ status: 200, end: 'clean' })
+      clearTimeout(cut)
+      expect(upstream.count(isNar)).toBeGreaterThan(1)
+    },
+  )
 })

@@ -51,6 +51,20 @@ describe('U5: a flipped bit', () => {
   }
 
   faultTest(
+    'that a client has got: it is not given the rest of the right file',
+    { ...stageOptions, upstreams: 2 },
+    async (stage) => {
+      await stage.narinfo()
+      stage.upstream.script(isNar, faults.flipBit(0))
+      const cut = await stage.nar()
+      expect(cut.end).toBe('cut')
+      expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+      const rest = await stage.nar({ headers: [`Range: bytes=${cut.body.length}-`] })
+      expect(rest.status).toBe(404)
+    },
+  )
+
+  faultTest(
     'in a file smaller than the withheld tail is made up for in the same request',
     { upstreams: 2, totalBytes: 30_000, compression: 'none' },
     async (stage) => {

@@ -15,6 +15,7 @@ import {
 } from './oracles.ts'
 import { type RawResponse, type RequestOptions, requestRaw } from './raw-http.ts'
 import { type SyntheticCache, syntheticCache } from './synthetic-cache.ts'
+import { type RelayOptions, startTcpRelay, type TcpRelay } from './tcp-relay.ts'
 import { tempDir } from './temp-dir.ts'
 
 export interface StageOptions
@@ -22,6 +23,8 @@ export interface StageOptions
     Pick<ClosureOptions, 'paths' | 'totalBytes' | 'compression'> {
   /** honest upstreams to start, each a little worse in priority than the one before; default 1 */
   readonly upstreams?: number
+  /** puts a line like this before each of them */
+  readonly line?: Omit<RelayOptions, 'to'>
   /** more upstreams, before (better than) those started here */
   readonly before?: readonly string[]
   /** further tables of narwhal's configuration file */
@@ -43,6 +46,8 @@ export interface FaultStage {
   readonly upstream: FakeUpstream
   /** the second best; only where two were asked for */
   readonly other: FakeUpstream
+  /** the lines to them, where there are any */
+  readonly lines: readonly TcpRelay[]
   /** the path most tests are about: the root of the closure */
   readonly info: NarInfo
   /** its file at the origin */
@@ -79,7 +84,12 @@ export async function faultStage(options: StageOptions = {}): Promise<FaultStage
   const upstreams = await Promise.all(
     Array.from({ length: count }, () => startFakeUpstream(cache.directory)),
   )
-  const urls = [...(options.before ?? []), ...upstreams.map(({ url }) => url)]
+  const { line } = options
+  const lines = line
+    ? await Promise.all(upstreams.map(({ port }) => startTcpRelay({ ...line, to: port })))
+    : []
+  const ends = line ? lines : upstreams
+  const urls = [...(options.before ?? []), ...ends.map(({ url }) => url)]
   const narwhal = await startNarwhal({
     ...options,
     // as `npm start` runs it
@@ -99,6 +109,7 @@ export async function faultStage(options: StageOptions = {}): Promise<FaultStage
     cache,
     narwhal,
     upstreams,
+    lines,
     upstream: upstreams[0] as FakeUpstream,
     other: upstreams[1] as FakeUpstream,
     info,

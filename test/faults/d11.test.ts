@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { MiB } from '../../src/units.ts'
+import { atTestEnd } from '../support/at-test-end.ts'
+import { largeEntry, makeLargeDataDir } from '../support/large-data-dir.ts'
+import { startNarwhal } from '../support/narwhal-process.ts'
+
+/** `npm run test:long` takes a million. */
+const entries = Number(process.env.LARGE_ENTRIES ?? 20_000)
+const timeout = 60_000 + entries
+
+test(
+  `D11 ${entries} entries: it listens and serves at once, also without an index and after a crash`,
+  async () => {
+    // On a disk: a million files in memory are too many.
+    const dataDir = await mkdtemp(join(tmpdir(), 'narwhal-large-'))
+    atTestEnd(() => rm(dataDir, { recursive: true, force: true }))
+    makeLargeDataDir(dataDir, entries)
+    const began = performance.now()
+    const say = (what: string) =>
+      console.log(
+        `D11 ${entries} entries: ${what} after ${Math.round(performance.now() - began)} ms`,
+      )
+    const server = await startNarwhal({
+      upstreams: ['http://127.0.0.1:9'],
+      trustedKeys: [],
+      dataDir,
+    })
+    say('listening without an index')
+    const baseline = await server.rssBytes()
+    const nar = async (at: number) => {
+      const response = await fetch(`${server.url}/${largeEntry(at).nar}`)
+      expect(response.status).toBe(200)
+      expect(await response.text()).toBe('8 bytes.')
+    }
+    // The last ones made are nowhere near the first the rebuild reads.
+    await nar(entries - 1)
+    await nar(entries >> 1)
+    await expect
+      .poll(() => /brought the index in step/.test(server.stderr), { timeout, interval: 200 })
+      .toBe(true)
+    say('index rebuilt')
+    const cacheState = async () => {
+      const response = await fetch(`${server.url}/api/v1/status`)
+      const { cache } = (await response.json()) as { cache: Record<string, unknown> }
+      return cache
+    }
+    expect((await cacheState()).bytes).toBe(8 * entries)
+    expect((await server.rssBytes()) - baseline).toBeLessThan(64 * MiB)
+
+    await server.kill()
+    const again = performance.now()
+    await server.restart()
+    console.log(`listening after kill -9: ${Math.round(performance.now() - again)} ms`)
+    await nar(0)
+    await expect
+      .poll(cacheState, { timeout, interval: 200 })
+      .toMatchObject({ indexIsComplete: true })
+    console.log(`index in step after kill -9: ${Math.round(performance.now() - again)} ms`)
+    expect((await cacheState()).bytes).toBe(8 * entries)
+    expect((await server.rssBytes()) - baseline).toBeLessThan(64 * MiB)
+  },
+  2 * timeout,
+)
