@@ -10,7 +10,7 @@ import { insideOf, smallFilesystem } from '../support/small-filesystem.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-const test = testWith(['unshare', 'mount'])
+const test = testWith(['unshare', 'mount', 'strace'])
 
 async function serverOn(filesystem: string, totalBytes: number, { isFull = false } = {}) {
   const cache = await syntheticCache({ paths: 12, totalBytes })
@@ -64,6 +64,26 @@ test('D4 a full disk at the start is no reason not to serve', async () => {
   const { cache, server } = await serverOn('size=8m', 4 * MiB, { isFull: true })
   for (const info of cache.infos) await expectServed(server.url, cache, info)
 }, 60_000)
+
+test.each(['ENOSPC', 'EDQUOT'])(
+  'D4 %s on every write, the index included, while NARs arrive: every GET is right',
+  async (error) => {
+    const cache = await syntheticCache({ paths: 6, totalBytes: 12 * MiB, compression: 'none' })
+    const upstream = await startFakeUpstream(cache.directory)
+    const inject = `inject=pwrite64:error=${error}:when=100+`
+    const server = await startNarwhal({
+      upstreams: [upstream.url],
+      trustedKeys: [cache.publicKey],
+      wrapper: ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject],
+      env: { UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
+    })
+    for (let round = 0; round < 2; round += 1)
+      for (const info of cache.infos) await expectServed(server.url, cache, info)
+    await server.logged(/could not write a NAR: /)
+    await server.restart()
+    for (const info of cache.infos) await expectServed(server.url, cache, info)
+  },
+)
 
 /** Writes until nothing fits any more. */
 async function fill(path: string): Promise<void> {
