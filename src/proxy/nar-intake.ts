@@ -67,6 +67,10 @@ export class NarIntake {
         'UPSTREAM_MALFORMED',
         `${name} offers ${size} bytes where its narinfo says ${known}`,
       )
+    const announced = this.#download.size
+    // Clients were told the other length with their first bytes: they would take a part for the whole.
+    if (announced !== undefined && size !== announced && this.received > 0)
+      throw new AppError('CORRUPT', `${name} offers ${size} bytes where ${announced} were announced`)
     this.#download.expect(size)
   }
 

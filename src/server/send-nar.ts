@@ -85,10 +85,16 @@ async function pump(
 ): Promise<void> {
   const { reader, origin } = open
   if (range.kind !== 'whole' && reader.size === undefined) await waitForSize(reader, buffer)
-  let position = opening(file.name, { size: reader.size, range, origin }).start
-  const first = await reader.read(buffer, position)
-  // Only now is the length certain: a download may have learned it, or started over with another.
-  const { status, headers, end } = opening(file.name, { size: reader.size, range, origin })
+  const present = () => opening(file.name, { size: reader.size, range, origin })
+  let position = present().start
+  let first = await reader.read(buffer, position)
+  // Only now is the length certain: a download may have learned it, or started over with another,
+  // and a range that counts from the end then begins elsewhere.
+  while (present().start !== position) {
+    position = present().start
+    first = await reader.read(buffer, position)
+  }
+  const { status, headers, end } = present()
   response.writeHead(status, headers)
   telemetry.requests.nar[narResultOf(open)] += 1
   const write = writerTo(response)

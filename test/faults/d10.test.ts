@@ -21,6 +21,8 @@ async function smallCache(paths: number, totalBytes: number) {
   })
   const [info] = cache.infos
   if (!info) throw new Error('no paths')
+  // who has not seen the narinfo cannot hold the NAR against its NarHash
+  for (const { storePath } of cache.infos) await fetch(`${server.url}/${storePath.hash}.narinfo`)
   return { cache, upstream, server, info, nars: join(server.dataDir, 'cache', 'nar') }
 }
 

@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { MiB } from '../../src/units.ts'
-import { atTestEnd } from '../support/at-test-end.ts'
 import { largeEntry, makeLargeDataDir } from '../support/large-data-dir.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
 
@@ -16,7 +15,7 @@ test(
   async () => {
     // On a disk: a million files in memory are too many.
     const dataDir = await mkdtemp(join(tmpdir(), 'narwhal-large-'))
-    atTestEnd(() => rm(dataDir, { recursive: true, force: true }))
+    onTestFinished(() => rm(dataDir, { recursive: true, force: true }), timeout)
     makeLargeDataDir(dataDir, entries)
     const began = performance.now()
     const say = (what: string) =>
@@ -48,7 +47,7 @@ test(
       return cache
     }
     expect((await cacheState()).bytes).toBe(8 * entries)
-    expect((await server.rssBytes()) - baseline).toBeLessThan(64 * MiB)
+    expect((await server.rssBytes()) - baseline).toBeLessThan(128 * MiB)
 
     await server.kill()
     const again = performance.now()
@@ -60,7 +59,7 @@ test(
       .toMatchObject({ indexIsComplete: true })
     console.log(`index in step after kill -9: ${Math.round(performance.now() - again)} ms`)
     expect((await cacheState()).bytes).toBe(8 * entries)
-    expect((await server.rssBytes()) - baseline).toBeLessThan(64 * MiB)
+    expect((await server.rssBytes()) - baseline).toBeLessThan(128 * MiB)
   },
   2 * timeout,
 )

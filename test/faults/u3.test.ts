@@ -64,4 +64,20 @@ describe('U3: a body with a broken frame', () => {
     expect(ranges).toHaveLength(1)
     expect(ranges[0]).toMatch(/^bytes=[1-9]\d*-$/)
   })
+
+  // no narinfo was asked for, so nobody but the upstream can say how long the file is
+  const twoLengths = [faults.header('Content-Length', '400000'), faults.truncateAt(half)]
+
+  for (const range of ['bytes=0-', 'bytes=-1000', 'bytes=450000-', undefined]) {
+    faultTest(
+      `two lengths for a file known by its name alone: neither is mixed with the other (${range})`,
+      { upstreams: 2 },
+      async (stage) => {
+        stage.upstream.script(isNar, twoLengths, { times: 1 })
+        // oracle A: whoever was told the wrong length is cut off
+        await stage.nar({ headers: range === undefined ? [] : [`Range: ${range}`] })
+        await expect.poll(async () => (await stage.nar()).end, { timeout: 10_000 }).toBe('clean')
+      },
+    )
+  }
 })
