@@ -70,7 +70,10 @@ export class NarIntake {
     const announced = this.#download.size
     // Clients were told the other length with their first bytes: they would take a part for the whole.
     if (announced !== undefined && size !== announced && this.received > 0)
-      throw new AppError('CORRUPT', `${name} offers ${size} bytes where ${announced} were announced`)
+      throw new AppError(
+        'CORRUPT',
+        `${name} offers ${size} bytes where ${announced} were announced`,
+      )
     this.#download.expect(size)
   }
 

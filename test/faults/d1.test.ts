@@ -10,8 +10,8 @@ import { testWith } from '../support/programs.ts'
 
 const test = testWith(['strace'])
 
-/** How many random rounds; `npm run test:long` asks for more. */
-const rounds = Number(process.env.CRASH_ROUNDS ?? 24)
+/** How many random rounds; CRASH_ROUNDS asks for any number. */
+const rounds = Number(process.env.CRASH_ROUNDS ?? (process.env.LONG === '1' ? 1000 : 24))
 const perRecovery = 8
 
 const steps: readonly Crash[] = [
@@ -40,8 +40,8 @@ test('D1 killed at each step of a put, an eviction and an index write', async ()
 test(
   `D1 killed ${rounds} times at random`,
   async () => {
-    const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 31))
-    console.log(`CRASH_SEED=${seed}`)
+    const seed = Number(process.env.D1_SEED ?? Math.floor(Math.random() * 2 ** 31))
+    console.log(`D1_SEED=${seed}`)
     const random = mulberry(seed)
     const site = await crashSite()
     for (let round = 1; round <= rounds; round += 1) {
