@@ -171,7 +171,8 @@ export class Disk {
       await this.lose(file, `has ${reader.size} bytes instead of ${record?.bytes ?? 'some'}`)
       return undefined
     }
-    if (!record) this.#adopt(file, reader.size, now)
+    // While narinfos are still unknown, evicting it would leave theirs behind.
+    if (!record && !this.#isRebuilding && this.#index.isInStep) this.#adopt(file, reader.size, now)
     this.#room.touch(file, now)
     return reader
   }

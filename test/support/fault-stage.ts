@@ -125,7 +125,7 @@ export async function faultStage(options: StageOptions = {}): Promise<FaultStage
     },
     narinfo: ({ storePath } = info) => stage.get(`/${storePath.hash}.narinfo`),
     nar: (request) => stage.get(`/${info.url}`, request),
-    expectCalm: () => expectCalm(narwhal, baseline, { peers: upstreams }),
+    expectCalm: () => expectCalm(narwhal, baseline, upstreams),
     async expectOracles() {
       await stage.expectCalm()
       await narwhal.stop()
