@@ -5,6 +5,7 @@ import { type Amount, formatSize, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
 import type { NarAge } from './sqlite-index.ts'
+import type { Turns } from './turns.ts'
 
 const victimsPerBatch = 32
 /** A download needs its file, a narinfo's, and the index may need one. */
@@ -15,6 +16,8 @@ export interface RoomOptions {
   readonly index: ForgivingIndex
   readonly maxSize: Amount
   readonly minFree: Amount
+  /** One turn for each NAR file: what is in `cache/` of a file and its narinfos changes together. */
+  readonly turns: Turns
   readonly log: Log
   readonly telemetry: Telemetry
 }
@@ -143,12 +146,14 @@ export class DiskRoom {
    * @throws the system's error
    */
   async remove(file: string): Promise<void> {
-    const { index, layout } = this.#options
-    for (const { hash } of index.narinfosOfFile(file))
-      await rm(layout.narinfo(hash), { force: true })
-    await rm(layout.nar(file), { force: true })
-    index.deleteNar(file)
-    this.#readAt.delete(file)
+    const { index, layout, turns } = this.#options
+    await turns.take(file, async () => {
+      for (const { hash } of index.narinfosOfFile(file))
+        await rm(layout.narinfo(hash), { force: true })
+      await rm(layout.nar(file), { force: true })
+      index.deleteNar(file)
+      this.#readAt.delete(file)
+    })
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

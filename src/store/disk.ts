@@ -16,6 +16,7 @@ import { openWhole, type WholeNarReader } from './nar-reader.ts'
 import { readCacheInto } from './rebuild.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
 import { tidyTemporaries } from './tidy-temporaries.ts'
+import { Turns } from './turns.ts'
 import { WriteHealth } from './write-health.ts'
 
 export interface DiskOptions {
@@ -40,6 +41,7 @@ export class Disk {
   readonly #index: ForgivingIndex
   readonly #room: DiskRoom
   readonly #health: WriteHealth
+  readonly #turns = new Turns()
   readonly #log: Log
   readonly #stopping = new AbortController()
   readonly #flushing: NodeJS.Timeout
@@ -61,7 +63,8 @@ export class Disk {
       log,
       onRecovery: () => this.#rebuildWhereNeeded(),
     })
-    this.#room = new DiskRoom({ layout, index: this.#index, maxSize, minFree, log, telemetry })
+    const [index, turns] = [this.#index, this.#turns]
+    this.#room = new DiskRoom({ layout, index, turns, maxSize, minFree, log, telemetry })
     this.#flushing = setInterval(() => {
       this.#room.flush()
       this.#rebuildWhereNeeded()
@@ -142,7 +145,7 @@ export class Disk {
   async keep(record: NarinfoRecord, narHash: string): Promise<void> {
     this.#index.putNarinfo(record)
     if (this.#index.nar(record.file)?.narHash === narHash)
-      await this.#attempt('keep a narinfo', () => this.#publishNarinfo(record))
+      await this.#attempt('keep a narinfo', () => this.#publishNarinfos(record.file, [record]))
   }
 
   async forget(hash: StoreHash): Promise<void> {
@@ -172,7 +175,7 @@ export class Disk {
       return undefined
     }
     // While narinfos are still unknown, evicting it would leave theirs behind.
-    if (!record && !this.#isRebuilding && this.#index.isInStep) this.#adopt(file, reader.size, now)
+    if (!record && this.#isRead && this.#index.isInStep) this.#adopt(file, reader.size, now)
     this.#room.touch(file, now)
     return reader
   }
@@ -186,9 +189,7 @@ export class Disk {
   /** Notes that a NAR here matches a signed NarHash, and publishes the narinfos that say the same. */
   async confirm(file: string, narHash: string, narinfos: readonly NarinfoRecord[]): Promise<void> {
     this.#index.confirmNar(file, narHash)
-    await this.#attempt('keep a narinfo', async () => {
-      for (const record of narinfos) await this.#publishNarinfo(record)
-    })
+    await this.#attempt('keep a narinfo', () => this.#publishNarinfos(file, narinfos))
   }
 
   /** Takes a NAR, and the narinfos that promise it, out of `cache/`. */
@@ -250,12 +251,14 @@ export class Disk {
   ): Promise<void> {
     try {
       await download.sync()
-      await moveInto(download.path, this.layout.nar(nar.file))
-      this.#index.putNar({ ...nar, bytes: download.written }, this.#room.readTime(now))
-      for (const record of narinfos) {
-        this.#index.putNarinfo(record)
-        await this.#publishNarinfo(record)
-      }
+      await this.#turns.take(nar.file, async () => {
+        await moveInto(download.path, this.layout.nar(nar.file))
+        this.#index.putNar({ ...nar, bytes: download.written }, this.#room.readTime(now))
+        for (const record of narinfos) {
+          this.#index.putNarinfo(record)
+          await this.#writeNarinfo(record)
+        }
+      })
     } catch (error) {
       this.#blame('keep a NAR', error)
       await this.remove(nar.file)
@@ -298,7 +301,15 @@ export class Disk {
     this.#lock.release()
   }
 
-  async #publishNarinfo(record: NarinfoRecord): Promise<void> {
+  /** Puts narinfos beside their NAR, unless that was evicted a moment ago. */
+  async #publishNarinfos(file: string, records: readonly NarinfoRecord[]): Promise<void> {
+    await this.#turns.take(file, async () => {
+      if (!this.#index.nar(file)) return
+      for (const record of records) await this.#writeNarinfo(record)
+    })
+  }
+
+  async #writeNarinfo(record: NarinfoRecord): Promise<void> {
     this.#temporaries += 1
     const temporary = join(this.layout.temporary, `${record.hash}.${this.#temporaries}.narinfo`)
     await writeWhole(this.layout.narinfo(record.hash), temporary, record.text)

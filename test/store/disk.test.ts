@@ -1,0 +1,96 @@
+import { access, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { formatHash } from '../../src/nix/hash.ts'
+import type { NarInfo } from '../../src/nix/narinfo.ts'
+import { Disk } from '../../src/store/disk.ts'
+import type { NarinfoRecord } from '../../src/store/sqlite-index.ts'
+import { createTelemetry, silentLog } from '../../src/telemetry.ts'
+import { GiB } from '../../src/units.ts'
+import { atTestEnd } from '../support/at-test-end.ts'
+import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+async function openDisk(): Promise<Disk> {
+  const disk = await Disk.open({
+    dataDir: await tempDir('disk'),
+    storeDir: '/nix/store',
+    maxSize: { kind: 'bytes', bytes: GiB },
+    minFree: { kind: 'bytes', bytes: 0 },
+    log: silentLog,
+    telemetry: createTelemetry(),
+  })
+  atTestEnd(() => disk.close())
+  await disk.ready
+  return disk
+}
+
+async function recordOf(cache: SyntheticCache, info: NarInfo): Promise<NarinfoRecord> {
+  const { hash } = info.storePath
+  const text = await readFile(join(cache.directory, `${hash}.narinfo`), 'utf8')
+  return { hash, text, file: fileOf(info), upstream: 'up', upstreamUrl: info.url }
+}
+
+const fileOf = (info: NarInfo) => info.url.slice('nar/'.length)
+
+async function publish(disk: Disk, cache: SyntheticCache, info: NarInfo): Promise<void> {
+  const download = await disk.startDownload(fileOf(info), info.fileSize, false)
+  await download.append(await cache.bytesOf(info))
+  download.vouch()
+  const nar = { file: fileOf(info), narHash: formatHash(info.narHash) }
+  await disk.publish(download, nar, [await recordOf(cache, info)], Date.now())
+  download.release()
+}
+
+/** Narinfos in `cache/` whose NAR is not there. */
+async function brokenPromises(disk: Disk): Promise<string[]> {
+  const names = (await readdir(disk.layout.cache)).filter((name) => name.endsWith('.narinfo'))
+  const broken = await Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(join(disk.layout.cache, name), 'utf8')
+      const file = /^URL: nar\/(.*)$/m.exec(text)?.[1] ?? ''
+      const isThere = await access(disk.layout.nar(file)).then(
+        () => true,
+        () => false,
+      )
+      return isThere ? [] : [name]
+    }),
+  )
+  return broken.flat()
+}
+
+/** Lets so many rounds of the event loop pass, to meet another change at each of its steps. */
+async function afterRounds(rounds: number, work: () => Promise<unknown>): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) await new Promise(setImmediate)
+  await work()
+}
+
+describe('a narinfo stands in cache/ only while its NAR does', () => {
+  test('whatever moment a NAR being published is evicted at', async () => {
+    const disk = await openDisk()
+    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+    const info = cache.infos[0] as NarInfo
+    for (let rounds = 0; rounds < 150; rounds += 1) {
+      await Promise.all([
+        publish(disk, cache, info),
+        afterRounds(rounds % 50, () => disk.remove(fileOf(info))),
+      ])
+      expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
+    }
+  })
+
+  test('whatever moment its NAR is evicted at while the narinfo comes anew', async () => {
+    const disk = await openDisk()
+    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+    const info = cache.infos[0] as NarInfo
+    const record = await recordOf(cache, info)
+    for (let rounds = 0; rounds < 60; rounds += 1) {
+      await publish(disk, cache, info)
+      await Promise.all([
+        disk.remove(fileOf(info)),
+        afterRounds(rounds % 20, () => disk.keep(record, formatHash(info.narHash))),
+      ])
+      expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
+    }
+  })
+})
