@@ -7,7 +7,10 @@ export function mayFollow(from: URL, to: URL): boolean {
   if (to.protocol !== 'https:' && to.protocol !== 'http:') return false
   if (from.protocol === 'https:' && to.protocol !== 'https:') return false
   if (to.username !== '' || to.password !== '') return false
-  return to.host === from.host || !isLocal(to.hostname) || isLocal(from.hostname)
+  if (to.host === from.host) return true
+  // Where clouds keep their machines' credentials; no cache stores its NARs there.
+  if (isLinkLocal(to.hostname)) return false
+  return !isLocal(to.hostname) || isLocal(from.hostname)
 }
 
 /** Names and literal addresses that mean this machine, its link or its private network. */
@@ -27,4 +30,8 @@ export function isLocal(hostname: string): boolean {
     (a === 192 && b === 168) ||
     (a === 100 && b >= 64 && b < 128)
   )
+}
+
+function isLinkLocal(hostname: string): boolean {
+  return /^169\.254\.|^\[?fe[89ab]|^\[?::ffff:a9fe:/i.test(hostname)
 }
