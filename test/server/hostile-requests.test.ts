@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
@@ -40,12 +40,20 @@ const climbs = [
   '/nar/\u00e9',
 ]
 
+/** A data directory with room for a secret beside it. */
+async function nestedDir(): Promise<string> {
+  const dataDir = join(await tempDir('nest'), 'data')
+  await mkdir(dataDir)
+  return dataDir
+}
+
 async function start(wrapper: readonly string[] = []) {
   const cache = await syntheticCache({ paths: 2, totalBytes: 200_000 })
   const upstream = await startFakeUpstream(cache.directory)
   const narwhal = await startNarwhal({
     upstreams: [upstream.url],
     trustedKeys: [cache.publicKey],
+    dataDir: await nestedDir(),
     wrapper,
   })
   return { cache, upstream, narwhal, info: cache.infos[1] as NarInfo }
@@ -65,7 +73,7 @@ describe('S1: a path that climbs', () => {
     const trace = join(await tempDir('trace'), 'opens')
     const strace = ['strace', '-f', '-qq', '-e', 'trace=open,openat,openat2,stat,newfstatat']
     const { narwhal, info } = await start([...strace, '-o', trace])
-    await writeFile(join(narwhal.dataDir, '..', 'secret'), 'secret').catch(() => undefined)
+    await writeFile(join(narwhal.dataDir, '..', 'secret'), 'secret')
     await requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)
     await requestRaw(`${narwhal.url}/${info.url}`)
     const before = (await readFile(trace, 'utf8')).length
