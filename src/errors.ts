@@ -90,6 +90,15 @@ export class AppError extends Error {
   }
 }
 
+/** Faults that say an upstream is in trouble, not that one answer of it is wrong: they pass by themselves. */
+export const upstreamTroubles = [
+  'UPSTREAM_UNREACHABLE',
+  'UPSTREAM_STATUS',
+  'UPSTREAM_BUSY',
+  'UPSTREAM_CUT_SHORT',
+  'UPSTREAM_STALLED',
+] as const satisfies readonly ErrorCode[]
+
 /** True when `error` is an AppError, of one of `codes` where any are given. */
 export function isAppError(error: unknown, ...codes: ErrorCode[]): error is AppError {
   return error instanceof AppError && (codes.length === 0 || codes.includes(error.code))

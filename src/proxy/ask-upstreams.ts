@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { AppError, isAppError, messageOf } from '../errors.ts'
+import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { NarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { requireTrust } from '../policy/trust.ts'
@@ -112,6 +112,9 @@ function summarise(faults: readonly AppError[], ballots: readonly Ballot[]): App
   const reasons = faults.map(messageOf).join('; ')
   if (ballots.some((ballot) => ballot.standing === 'absent'))
     return new AppError('UNSURE', `no upstream has it, but not all could say: ${reasons}`)
+  // An upstream that breaks the protocol will do so again: there is nothing to wait for.
+  const [first] = faults
+  if (first && !faults.some((fault) => isAppError(fault, ...upstreamTroubles))) return first
   return new AppError('NO_ANSWER', `no upstream could be asked: ${reasons}`)
 }
 

@@ -1,4 +1,4 @@
-import { AppError, isAppError, messageOf } from '../errors.ts'
+import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { Hash } from '../nix/hash.ts'
 import type { Download } from '../store/download.ts'
 import { countUnverified, type Log } from '../telemetry.ts'
@@ -11,14 +11,7 @@ import { type Patience, persist } from './persist.ts'
 const maxResumes = 5
 
 /** Faults after which the bytes received so far are still as good as they were. */
-const resumable = [
-  'UPSTREAM_CUT_SHORT',
-  'UPSTREAM_STALLED',
-  'UPSTREAM_UNREACHABLE',
-  'UPSTREAM_STATUS',
-  'UPSTREAM_BUSY',
-  'UPSTREAM_MALFORMED',
-] as const
+const resumable = [...upstreamTroubles, 'UPSTREAM_MALFORMED'] as const
 
 export interface FillTools extends IntakeTools, Patience {
   readonly log: Log

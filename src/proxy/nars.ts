@@ -1,6 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { NarChecker } from '../codec/nar-check.ts'
-import { AppError, isAppError, messageOf } from '../errors.ts'
+import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import { formatHash, type Hash } from '../nix/hash.ts'
 import { printNarInfo } from '../nix/narinfo.ts'
 import type { NarFile } from '../policy/nar-file.ts'
@@ -64,15 +64,6 @@ interface Run {
 
 /** A download that nobody waits for any more is finished if this much of it is there. */
 const finishFrom = 0.5
-
-/** Faults after which what was received is worth resuming. */
-const passingFaults = [
-  'UPSTREAM_UNREACHABLE',
-  'UPSTREAM_STATUS',
-  'UPSTREAM_BUSY',
-  'UPSTREAM_CUT_SHORT',
-  'UPSTREAM_STALLED',
-] as const
 
 /** What a file may be that nothing is known of: reserved for it on the disk until its length is known. */
 const unknownBytes = 64 * 1024 * 1024
@@ -249,7 +240,7 @@ export class Nars {
       if (download.isOnDisk) await this.#publish(plan, download, fileHash)
       else log.info({ file: plan.file.name }, 'passed on without keeping it')
     } catch (error) {
-      isWorthKeeping = signal.aborted || isAppError(error, ...passingFaults)
+      isWorthKeeping = signal.aborted || isAppError(error, ...upstreamTroubles)
       download.fail(error)
       if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined)
         await this.#options.narinfos.forget(plan.storeHash)

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { isAppError } from '../errors.ts'
+import { isAppError, upstreamTroubles } from '../errors.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface Patience {
@@ -10,14 +10,7 @@ export interface Patience {
 }
 
 /** Faults that pass by themselves once the network or an upstream is back. */
-const passing = [
-  'NO_ANSWER',
-  'UPSTREAM_UNREACHABLE',
-  'UPSTREAM_STATUS',
-  'UPSTREAM_BUSY',
-  'UPSTREAM_CUT_SHORT',
-  'UPSTREAM_STALLED',
-] as const
+const passing = ['NO_ANSWER', ...upstreamTroubles] as const
 
 const pauseMs = { least: 150, most: 350 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { AppError, isAppError, messageOf } from '../errors.ts'
+import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { Source } from '../nix/source.ts'
 import { afterFailedProbe, afterFault, type Breaker, closedBreaker } from '../policy/breaker.ts'
 import type { Log } from '../telemetry.ts'
@@ -16,14 +16,6 @@ export interface GuardOptions {
   readonly now: () => number
 }
 
-/** Faults that say the upstream is in trouble, not that one answer of it is wrong. */
-const troubles = [
-  'UPSTREAM_UNREACHABLE',
-  'UPSTREAM_STATUS',
-  'UPSTREAM_BUSY',
-  'UPSTREAM_CUT_SHORT',
-  'UPSTREAM_STALLED',
-] as const
 const probeTimeoutMs = 5_000
 /** Before the one retry of a small question: long enough for a dropped connection, short to a person. */
 const retryMs = { least: 50, most: 250 }
@@ -41,7 +33,7 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
   }
 
   function noteFault(error: unknown): void {
-    if (!isAppError(error, ...troubles)) {
+    if (!isAppError(error, ...upstreamTroubles)) {
       noteSuccess()
       return
     }

@@ -1,4 +1,4 @@
-import { isAppError } from '../errors.ts'
+import { isAppError, upstreamTroubles } from '../errors.ts'
 import type { NarBody, Source } from '../nix/source.ts'
 import {
   addDuration,
@@ -15,14 +15,7 @@ export interface Clocks {
 }
 
 /** Faults that say the upstream is in trouble; what it sent may be wrong while it is well. */
-const troubles = [
-  'UPSTREAM_UNREACHABLE',
-  'UPSTREAM_STATUS',
-  'UPSTREAM_BUSY',
-  'UPSTREAM_MALFORMED',
-  'UPSTREAM_CUT_SHORT',
-  'UPSTREAM_STALLED',
-] as const
+const troubles = [...upstreamTroubles, 'UPSTREAM_MALFORMED'] as const
 
 /** The same source, with its answers, times and faults counted. */
 export function observed(
