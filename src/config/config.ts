@@ -48,6 +48,17 @@ export interface Config {
   }
   /** in the order given; never empty */
   readonly upstreams: readonly UpstreamConfig[]
+  readonly prefetch: {
+    readonly narinfos: boolean
+    readonly nars: boolean
+    readonly maxConcurrent: number
+  }
+  readonly recompress: {
+    readonly enabled: boolean | 'auto'
+    /** of zstd */
+    readonly level: number
+    readonly workers: number
+  }
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
   readonly limits: {
     readonly maxClients: number

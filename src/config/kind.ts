@@ -90,6 +90,26 @@ export function oneOf<const T extends string>(words: readonly T[]): Kind<T> {
   })
 }
 
+/** Yes or no. */
+export const flag: Kind<boolean> = {
+  expects: 'true or false',
+  read: (value, complain) =>
+    typeof value === 'boolean' ? value : complain({ message: wrongType(flag.expects, value) }),
+  fromText: (text) => booleans[text.trim()] ?? text,
+}
+
+/** Yes, no, or left to narwhal. */
+export const flagOrAuto: Kind<boolean | 'auto'> = {
+  expects: 'true, false or "auto"',
+  read: (value, complain) =>
+    typeof value === 'boolean' || value === 'auto'
+      ? value
+      : complain({ message: wrongType(flagOrAuto.expects, value) }),
+  fromText: flag.fromText,
+}
+
+const booleans: Readonly<Record<string, boolean | undefined>> = { true: true, false: false }
+
 /** A whole number between `least` and `most`, both allowed. */
 export function integer(range: { least: number; most: number; example: number }): Kind<number> {
   const { least, most, example } = range

@@ -5,6 +5,8 @@ import {
   absoluteDirectory,
   amount,
   duration,
+  flag,
+  flagOrAuto,
   integer,
   list,
   oneOf,
@@ -99,6 +101,47 @@ export const options = {
       kind: duration,
       default: '30s',
       text: 'How long it is remembered that every upstream said it does not have a path. A failed upstream is never remembered as an absent path.',
+    }),
+  },
+  prefetch: {
+    narinfos: option({
+      key: 'prefetch.narinfos',
+      kind: flag,
+      default: true,
+      text: 'Fetches the narinfos of what a path refers to before the client asks for them.',
+    }),
+    nars: option({
+      key: 'prefetch.nars',
+      kind: flag,
+      default: true,
+      text: 'Once a client downloads its first NAR, fetches the NARs of the other narinfos it has asked for. A dry run downloads nothing.',
+    }),
+    maxConcurrent: option({
+      key: 'prefetch.max_concurrent',
+      kind: integer({ least: 1, most: 1000, example: 16 }),
+      default: 16,
+      text: 'Narinfos, and NARs, fetched ahead at the same time. What clients wait for always goes first.',
+    }),
+  },
+  recompress: {
+    enabled: option<boolean | 'auto'>({
+      key: 'recompress.enabled',
+      kind: flagOrAuto,
+      default: 'auto',
+      text: 'Compresses stored NARs anew with zstd, which clients unpack several times faster than xz. "auto" looks at the machine, and the log says what it decided and why.',
+    }),
+    level: option({
+      key: 'recompress.level',
+      kind: integer({ least: 1, most: 19, example: 3 }),
+      default: 3,
+      text: 'Level of zstd: higher is smaller and slower, for the server only.',
+    }),
+    workers: option({
+      key: 'recompress.workers',
+      kind: integer({ least: 1, most: 64, example: 1 }),
+      default: 1,
+      text: 'NARs compressed anew at the same time, each on a core of its own, and only while the machine has nothing better to do.',
+      needsRestart: true,
     }),
   },
   log: {

@@ -44,6 +44,8 @@ test('with nothing given it is a proxy in front of cache.nixos.org', () => {
     upstreams: [
       { url: 'https://cache.nixos.org', priority: 40, publicKeys: [], verify: 'signature' },
     ],
+    prefetch: { narinfos: true, nars: true, maxConcurrent: 16 },
+    recompress: { enabled: 'auto', level: 3, workers: 1 },
     log: { level: 'info', format: 'auto' },
     limits: {
       maxClients: 4096,
@@ -67,6 +69,14 @@ test('reads every option of a file', () => {
     limits.max_downloads = 3
     limits.patience = "5s"
     limits.drain = "1m"
+    [prefetch]
+    narinfos = false
+    nars = false
+    max_concurrent = 4
+    [recompress]
+    enabled = true
+    level = 9
+    workers = 2
     [log]
     level = "silent"
     format = "json"
@@ -112,6 +122,8 @@ test('reads every option of a file', () => {
       { ...plain, url: 'file:///b', verify: 'none' },
       { ...plain, url: 'https://c', bearerTokenFile: '/t', caFile: '/c' },
     ],
+    prefetch: { narinfos: false, nars: false, maxConcurrent: 4 },
+    recompress: { enabled: true, level: 9, workers: 2 },
     log: { level: 'silent', format: 'json' },
     limits: {
       maxClients: 1,

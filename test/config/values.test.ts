@@ -6,6 +6,8 @@ import {
   absoluteDirectory,
   amount,
   duration,
+  flag,
+  flagOrAuto,
   integer,
   type Kind,
   size,
@@ -145,4 +147,24 @@ test('whatever is given, each kind either reads it or complains', () => {
     }),
     { numRuns: 500 },
   )
+})
+
+test.each([
+  [flag, 'true', true],
+  [flag, 'false', false],
+  [flagOrAuto, 'auto', 'auto'],
+  [flagOrAuto, ' true ', true],
+])('%#: "%s" from the environment', (kind, text, expected) => {
+  expect(read<unknown>(kind, kind.fromText(text))).toEqual({ value: expected, problems: [] })
+})
+
+test.each([
+  [flag, 'yes'],
+  [flag, 'auto'],
+  [flag, 1],
+  [flagOrAuto, 'on'],
+])('%#: %s is neither true nor false', (kind, value) => {
+  const { value: result, problems } = read<unknown>(kind, value)
+  expect(result).toBeUndefined()
+  expect(problems[0]?.message).toContain('expected true')
 })
