@@ -62,3 +62,22 @@ export function narFileOf(upstream: NarInfo): string {
   }
   return `${upstream.storePath.hash}-${formatDigest(upstream.narHash, 'nix32')}.nar${extension}`
 }
+
+/** Clients unpack these so slowly, or they take so much room, that zstd is worth the work. */
+const worthRepacking: readonly Compression[] = ['none', 'xz', 'bzip2']
+
+/** What the names of such files end in. */
+export const repackedEndings: readonly string[] = worthRepacking.map(
+  (compression) => `.nar${compressionExtension(compression)}`,
+)
+
+/** Names the zstd form of a NAR: by path and signed hash, since no upstream has its bytes. */
+export function repackedFileOf(info: NarInfo): string {
+  const { storePath, narHash } = info
+  return `${storePath.hash}-${formatDigest(narHash, 'nix32')}.nar${compressionExtension('zstd')}`
+}
+
+/** True when clients are better off with the zstd form of this file. */
+export function isWorthRepacking(name: string): boolean {
+  return repackedEndings.some((ending) => name.endsWith(ending))
+}

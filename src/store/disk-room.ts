@@ -4,6 +4,8 @@ import type { Log, Telemetry } from '../telemetry.ts'
 import { type Amount, formatSize, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
+import { readNarinfo } from './narinfo-file.ts'
+import { asOriginal } from './repacked.ts'
 import type { NarAge } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
@@ -148,8 +150,13 @@ export class DiskRoom {
   async remove(file: string): Promise<void> {
     const { index, layout, turns } = this.#options
     await turns.take(file, async () => {
-      for (const { hash } of index.narinfosOfFile(file))
+      for (const hash of index.hashesOfFile(file)) {
+        const known = index.narinfo(hash)
+        const record = known ?? (await readNarinfo(layout, hash))
+        // Without the zstd form, what the upstream offers is what there is.
+        if (record && (record.original || !known)) index.putNarinfo(asOriginal(record))
         await rm(layout.narinfo(hash), { force: true })
+      }
       await rm(layout.nar(file), { force: true })
       index.deleteNar(file)
       this.#readAt.delete(file)

@@ -1,102 +1,89 @@
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, messageOf } from '../errors.ts'
-import { printCacheInfo } from '../nix/cache-info.ts'
+import { messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { mustGo } from '../policy/collection.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import type { Amount } from '../units.ts'
+import { type DataDir, type DataDirOptions, takeDataDir } from './data-dir.ts'
 import { DiskRoom, type Reservation, type Space } from './disk-room.ts'
 import { Download } from './download.ts'
 import { moveInto, writeWhole } from './durable.ts'
 import { ForgivingIndex } from './forgiving-index.ts'
-import { createDirectories, type Layout, layoutOf } from './layout.ts'
-import { type Lock, takeLock } from './lock.ts'
+import { IndexUpkeep } from './index-upkeep.ts'
+import type { Layout } from './layout.ts'
+import type { Lock } from './lock.ts'
 import { openWhole, type WholeNarReader } from './nar-reader.ts'
-import { readCacheInto } from './rebuild.ts'
+import { readNarinfo, readNarinfoNow } from './narinfo-file.ts'
+import { asOriginal, inStepWith } from './repacked.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
-import { tidyTemporaries } from './tidy-temporaries.ts'
 import { Turns } from './turns.ts'
 import { WriteHealth } from './write-health.ts'
+import { ZstdForms } from './zstd-forms.ts'
 
-export interface DiskOptions {
-  readonly dataDir: string
-  readonly storeDir: string
+export interface DiskOptions extends DataDirOptions {
   readonly maxSize: Amount
   readonly minFree: Amount
-  readonly log: Log
   readonly telemetry: Telemetry
   /** False for commands that must delete nothing by themselves; true by default. */
   readonly keepsLimits?: boolean
 }
 
 const flushEveryMs = 10_000
-const rebuildPauseMs = 60_000
 const collectBatch = 256
 
 /** The disk tier: a plain Nix binary cache in `cache/`, and beside it what is not yet or no longer there. */
 export class Disk {
   readonly layout: Layout
+  /** Of stored NARs that came in another compression. */
+  readonly zstdForms: ZstdForms
   readonly #lock: Lock
   readonly #index: ForgivingIndex
+  readonly #upkeep: IndexUpkeep
   readonly #room: DiskRoom
   readonly #health: WriteHealth
   readonly #turns = new Turns()
   readonly #log: Log
-  readonly #stopping = new AbortController()
   readonly #flushing: NodeJS.Timeout
-  #rebuilding: Promise<void> = Promise.resolve()
-  #isRebuilding = false
-  #rebuildAfter = Number.NEGATIVE_INFINITY
-  /** True once all of `cache/` was read into the index, or need not be. */
-  #isRead = true
   #temporaries = 0
 
-  private constructor(layout: Layout, lock: Lock, options: DiskOptions) {
+  private constructor({ layout, lock, denial }: DataDir, options: DiskOptions) {
     const { maxSize, minFree, log, telemetry } = options
     this.layout = layout
     this.#lock = lock
     this.#log = log
-    this.#index = ForgivingIndex.open(layout.index, log)
+    this.#index = ForgivingIndex.open(layout.index, log, denial !== undefined)
+    const [index, turns] = [this.#index, this.#turns]
+    this.#upkeep = new IndexUpkeep({
+      ...{ index, layout, log },
+      remove: (file) => this.remove(file),
+      onFault: (error) => this.#blame('read cache/ into the index', error),
+    })
     this.#health = new WriteHealth({
       probeFile: join(layout.temporary, 'probe'),
       log,
-      onRecovery: () => this.#rebuildWhereNeeded(),
+      onRecovery: () => this.#upkeep.rebuildWhereNeeded(),
     })
-    const [index, turns] = [this.#index, this.#turns]
+    if (denial !== undefined) this.#health.giveUp(denial)
     this.#room = new DiskRoom({ layout, index, turns, maxSize, minFree, log, telemetry })
+    this.zstdForms = new ZstdForms({ disk: this, index, turns })
     this.#flushing = setInterval(() => {
       this.#room.flush()
-      this.#rebuildWhereNeeded()
+      this.#upkeep.rebuildWhereNeeded()
       if (this.isStoring && options.keepsLimits !== false)
         void this.#attempt('keep to the limits', () => this.#room.keepLimits())
     }, flushEveryMs).unref()
-    this.#rebuildWhereNeeded()
+    this.#upkeep.rebuildWhereNeeded()
   }
 
   /**
-   * Takes the data directory; creates it where there is none.
+   * Takes the data directory; creates it where there is none. From one that cannot be written,
+   * what is there is served, and nothing is kept.
    *
    * @throws AppError LOCKED, DISK
    */
-  static async open(options: DiskOptions): Promise<Disk> {
-    const layout = layoutOf(options.dataDir)
-    await createDirectories(layout)
-    const lock = takeLock(layout.lock)
-    try {
-      await tidyTemporaries(layout, Date.now())
-      await writeCacheInfo(layout, options)
-      return new Disk(layout, lock, options)
-    } catch (error) {
-      lock.release()
-      throw new AppError(
-        'DISK',
-        `cannot use the data directory ${layout.root}: ${messageOf(error)}`,
-        {
-          cause: error,
-        },
-      )
-    }
+  static open(options: DiskOptions): Promise<Disk> {
+    return takeDataDir(options, (dataDir) => new Disk(dataDir, options))
   }
 
   /** Bytes of NARs kept. */
@@ -116,12 +103,12 @@ export class Disk {
 
   /** False while the index may lack some of what is in `cache/`. */
   get isIndexComplete(): boolean {
-    return this.#isRead
+    return this.#upkeep.isRead
   }
 
   /** Settles once the whole of `cache/` is in the index. */
   get ready(): Promise<void> {
-    return this.#rebuilding
+    return this.#upkeep.settled
   }
 
   /**
@@ -130,22 +117,35 @@ export class Disk {
    * @returns a record without upstream when it was only in `cache/`
    */
   async narinfo(hash: StoreHash): Promise<NarinfoRecord | undefined> {
-    return this.#index.narinfo(hash) ?? (await this.#narinfoFromCache(hash))
+    return this.#index.narinfo(hash) ?? (await readNarinfo(this.layout, hash))
   }
 
   /** The narinfos that lead to this NAR file. */
   narinfosOfFile(file: string): NarinfoRecord[] {
-    return this.#index.narinfosOfFile(file)
+    return this.#index
+      .hashesOfFile(file)
+      .map((hash) => this.#index.narinfo(hash) ?? readNarinfoNow(this.layout, hash))
+      .filter((record) => record?.file === file) as NarinfoRecord[]
+  }
+
+  /** The narinfos that led to this NAR file before they led to its zstd form, as they were then. */
+  narinfosOfOriginal(file: string): NarinfoRecord[] {
+    const records = this.#index.hashesOfOriginal(file).map((hash) => this.#index.narinfo(hash))
+    return records.filter((record) => record !== undefined).map(asOriginal)
   }
 
   /**
    * Keeps a narinfo: in `cache/` when its NAR is there already and was checked against the same
    * NarHash, else in the index only. What the disk does not take is not kept.
+   *
+   * @returns the narinfo to hand out, which leads to the NAR's zstd form where that is here
    */
-  async keep(record: NarinfoRecord, narHash: string): Promise<void> {
+  async keep(fresh: NarinfoRecord, narHash: string): Promise<NarinfoRecord> {
+    const record = inStepWith(this.#index.narinfo(fresh.hash), fresh)
     this.#index.putNarinfo(record)
     if (this.#index.nar(record.file)?.narHash === narHash)
       await this.#attempt('keep a narinfo', () => this.#publishNarinfos(record.file, [record]))
+    return record
   }
 
   async forget(hash: StoreHash): Promise<void> {
@@ -175,7 +175,7 @@ export class Disk {
       return undefined
     }
     // While narinfos are still unknown, evicting it would leave theirs behind.
-    if (!record && this.#isRead && this.#index.isInStep) this.#adopt(file, reader.size, now)
+    if (!record && this.#upkeep.isInStep) this.#adopt(file, reader.size, now)
     this.#room.touch(file, now)
     return reader
   }
@@ -266,6 +266,11 @@ export class Disk {
     }
   }
 
+  /** True when this NAR is here, as far as the index knows. */
+  holds(file: string): boolean {
+    return this.#index.nar(file) !== undefined
+  }
+
   /**
    * Deletes NARs, those read longest ago first, and goes by the index: wait for `ready` before.
    *
@@ -292,17 +297,17 @@ export class Disk {
   }
 
   async close(): Promise<void> {
-    this.#stopping.abort()
     clearInterval(this.#flushing)
     this.#health.close()
-    await this.#rebuilding
+    await this.#upkeep.stop()
     this.#room.flush()
-    this.#index.close(this.#isRead)
+    this.#index.close(this.#upkeep.isRead)
     this.#lock.release()
   }
 
   /** Puts narinfos beside their NAR, unless that was evicted a moment ago. */
   async #publishNarinfos(file: string, records: readonly NarinfoRecord[]): Promise<void> {
+    if (!this.isStoring) return
     await this.#turns.take(file, async () => {
       if (!this.#index.nar(file)) return
       for (const record of records) await this.#writeNarinfo(record)
@@ -334,44 +339,6 @@ export class Disk {
     this.#log.warn({ code: 'DISK' }, `could not ${what}: ${messageOf(error)}`)
     this.#health.failed(error)
   }
-
-  async #narinfoFromCache(hash: StoreHash): Promise<NarinfoRecord | undefined> {
-    const text = await readFile(this.layout.narinfo(hash), 'utf8').catch(() => undefined)
-    const file = text === undefined ? undefined : /^URL: nar\/(\S+)$/m.exec(text)?.[1]
-    if (text === undefined || file === undefined) return undefined
-    return { hash, text, file, upstream: undefined, upstreamUrl: undefined }
-  }
-
-  #rebuildWhereNeeded(): void {
-    const now = performance.now()
-    if (this.#isRebuilding || this.#index.isInStep || now < this.#rebuildAfter) return
-    if (!this.#index.beginRebuild()) return
-    this.#isRebuilding = true
-    this.#rebuilding = this.#rebuild()
-      .catch((error: unknown) => this.#blame('read cache/ into the index', error))
-      .finally(async () => {
-        await this.#index.endRebuild()
-        this.#isRebuilding = false
-        // Not at once: what broke it may still be there, and reading a large cache takes its time.
-        this.#rebuildAfter = performance.now() + rebuildPauseMs
-      })
-  }
-
-  async #rebuild(): Promise<void> {
-    const { signal } = this.#stopping
-    this.#isRead = false
-    const found = await readCacheInto({
-      index: this.#index,
-      layout: this.layout,
-      signal,
-      readTime: (ms) => Math.min(ms, Date.now()),
-      remove: (file) => this.remove(file),
-    })
-    if (signal.aborted) return
-    this.#isRead = true
-    if (Object.values(found).some((count) => count > 0))
-      this.#log.info({ ...found }, 'brought the index in step with cache/')
-  }
 }
 
 /** Errors of a file or a disk that is damaged, and of what is no file. */
@@ -379,14 +346,4 @@ const unreadable = new Set(['EIO', 'EUCLEAN', 'EISDIR', 'ELOOP', 'ENXIO'])
 
 function isUnreadable(error: unknown): boolean {
   return unreadable.has((error as NodeJS.ErrnoException).code ?? '')
-}
-
-/** Untouched where it is right already, so that a full disk is no obstacle. */
-async function writeCacheInfo(layout: Layout, { storeDir, log }: DiskOptions): Promise<void> {
-  const file = join(layout.cache, 'nix-cache-info')
-  const text = printCacheInfo({ storeDir, wantMassQuery: true, priority: undefined })
-  if ((await readFile(file, 'utf8').catch(() => undefined)) === text) return
-  await writeWhole(file, join(layout.temporary, 'nix-cache-info'), text).catch((error: unknown) =>
-    log.warn({ code: 'DISK' }, `could not write ${file}: ${messageOf(error)}`),
-  )
 }

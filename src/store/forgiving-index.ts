@@ -1,11 +1,16 @@
-import { rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log } from '../telemetry.ts'
-import { syncFile } from './durable.ts'
+import { syncDirectoryNow, syncFile } from './durable.ts'
+import { IndexChanges } from './index-changes.ts'
+import { facts } from './index-schema.ts'
 import {
   isLostIndex,
   type NarAge,
+  type NarinfoEntry,
   type NarinfoRecord,
   type NarRecord,
   SqliteIndex,
@@ -20,22 +25,26 @@ const complainEveryMs = 60_000
 export class ForgivingIndex {
   readonly #path: string
   readonly #log: Log
+  /** True where the index cannot be written: then nothing is, and what it cannot tell stays unknown. */
+  readonly isReadOnly: boolean
   #index: SqliteIndex | undefined
   #isInStep: boolean
-  #isFilling = false
+  /** Kept while an index is filled that will take this one's place. */
+  #changes: IndexChanges | undefined
   #complainedAt = Number.NEGATIVE_INFINITY
 
-  private constructor(path: string, log: Log) {
+  private constructor(path: string, log: Log, isReadOnly: boolean) {
     this.#path = path
     this.#log = log
+    this.isReadOnly = isReadOnly
     this.#index = this.#open()
-    this.#isInStep = this.fact(inStep) !== undefined
+    this.#isInStep = this.fact(facts.inStep) !== undefined
     // Durably, so that a power cut cannot bring back a claim that is no longer true.
-    if (this.#isInStep) this.#try((index) => index.deleteFact(inStep))
+    if (this.#isInStep) this.#write((index) => index.deleteFact(facts.inStep))
   }
 
-  static open(path: string, log: Log): ForgivingIndex {
-    return new ForgivingIndex(path, log)
+  static open(path: string, log: Log, isReadOnly = false): ForgivingIndex {
+    return new ForgivingIndex(path, log, isReadOnly)
   }
 
   /**
@@ -55,37 +64,105 @@ export class ForgivingIndex {
     this.#index ??= this.#open()
     if (!this.#index) return false
     this.#isInStep = true
-    this.#isFilling = this.#try((index) => index.beginFilling()) ?? false
     return true
   }
 
-  /** To be called when `cache/` was read into the index, wholly or not. */
-  async endRebuild(): Promise<void> {
-    if (!this.#isFilling) return
-    // Most of it here, where it holds up no request.
-    await syncFile(this.#path).catch(() => undefined)
-    if (this.#isFilling) this.#try((index) => index.endFilling())
-    this.#isFilling = false
+  /** To be called when all of `cache/` was read into it. */
+  noteWhole(): void {
+    this.#write((index) => index.putFact(facts.wasWhole, 'yes'))
   }
 
+  /**
+   * Begins to note what requests change, so that an index filled meanwhile can take over.
+   *
+   * @returns false when what is in the index is worth more than that
+   */
+  beginFill(): boolean {
+    if (this.fact(facts.wasWhole) !== undefined) return false
+    this.#changes = this.#try((index) => IndexChanges.of(index))
+    return this.#changes !== undefined
+  }
+
+  /** To be called when nothing took over after all. */
+  endFill(): void {
+    this.#changes = undefined
+  }
+
+  /**
+   * Puts an index that was filled from `cache/` in the place of this one, with what requests have
+   * put here since `beginFill`.
+   *
+   * @param path of an index that nobody has open; it is moved away
+   * @returns the NARs that went meanwhile; undefined when this index was itself replaced
+   * @throws the database's or the system's error; then this index stays
+   */
+  async takeOver(path: string): Promise<string[] | undefined> {
+    const changes = this.#changes
+    const gone: string[] = []
+    const filled = SqliteIndex.open(path, 'scratch')
+    try {
+      // Twice: syncing a large file takes a while, syncing it once more does not.
+      for (let round = 0; round < 2; round += 1) {
+        while (changes && changes === this.#changes && changes.count > 0 && this.#index) {
+          gone.push(...changes.take(this.#index)(filled))
+          await nextRound()
+        }
+        await syncFile(path)
+      }
+    } finally {
+      filled.close()
+    }
+    const live = this.#index
+    if (!changes || changes !== this.#changes || !live) return undefined
+    // In one step from here on, so that no request meets an index that is not there.
+    const rest = changes.take(live, changes.count)
+    this.#changes = undefined
+    this.#index = undefined
+    try {
+      live.close()
+      renameSync(path, this.#path)
+      // A log of the new index must not survive a power cut beside the old one.
+      syncDirectoryNow(dirname(this.#path))
+    } finally {
+      this.#index = this.#open()
+    }
+    gone.push(...(this.#try(rest) ?? []))
+    // Another one was made where the new one could not be opened.
+    if (this.fact(facts.wasWhole) === undefined) this.#isInStep = false
+    return gone
+  }
+
+  /** @returns undefined also for one whose text stands in `cache/` only */
   narinfo(hash: StoreHash): NarinfoRecord | undefined {
-    return this.#try((index) => index.narinfo(hash))
+    const entry = this.entry(hash)
+    return entry?.text === undefined ? undefined : { ...entry, text: entry.text }
   }
 
-  narinfosOfFile(file: string): NarinfoRecord[] {
-    return this.#try((index) => index.narinfosOfFile(file)) ?? []
+  entry(hash: StoreHash): NarinfoEntry | undefined {
+    return this.#try((index) => index.entry(hash))
+  }
+
+  hashesOfFile(file: string): StoreHash[] {
+    return this.#try((index) => index.hashesOfFile(file)) ?? []
+  }
+
+  hashesOfOriginal(file: string): StoreHash[] {
+    return this.#try((index) => index.hashesOfOriginal(file)) ?? []
   }
 
   putNarinfo(record: NarinfoRecord): void {
-    this.#try((index) => index.putNarinfo(record))
+    this.#changes?.noteNarinfo(record.hash)
+    this.#write((index) => index.putNarinfo(record))
   }
 
-  addNarinfo(record: NarinfoRecord): void {
-    this.#try((index) => index.addNarinfo(record))
+  addNarinfo(record: NarinfoEntry): void {
+    this.#changes?.noteNarinfo(record.hash)
+    this.#write((index) => index.addNarinfo(record))
   }
 
   deleteNarinfo(hash: StoreHash): void {
-    this.#try((index) => index.deleteNarinfo(hash))
+    this.#changes?.noteNarinfo(hash)
+    this.#write((index) => index.deleteNarinfo(hash))
   }
 
   nar(file: string): NarRecord | undefined {
@@ -93,19 +170,43 @@ export class ForgivingIndex {
   }
 
   putNar(record: NarRecord, readAt: number): void {
-    this.#try((index) => index.putNar(record, readAt))
+    this.#changes?.noteNar(record.file)
+    this.#write((index) => index.putNar(record, readAt))
   }
 
   confirmNar(file: string, narHash: string): void {
-    this.#try((index) => index.confirmNar(file, narHash))
+    this.#changes?.noteNar(file)
+    this.#write((index) => index.confirmNar(file, narHash))
   }
 
   deleteNar(file: string): void {
-    this.#try((index) => index.deleteNar(file))
+    this.#changes?.noteNar(file)
+    this.#write((index) => index.deleteNar(file))
+  }
+
+  narsToRepack(limit: number): string[] {
+    return this.#try((index) => index.narsToRepack(limit)) ?? []
+  }
+
+  countToRepack(): number {
+    return this.#try((index) => index.countToRepack()) ?? 0
+  }
+
+  leaveUnpacked(file: string): void {
+    this.#write((index) => index.leaveUnpacked(file))
+  }
+
+  supersede(file: string, now: number): void {
+    this.#write((index) => index.supersede(file, now))
+  }
+
+  supersededNars(until: number, limit: number): string[] {
+    return this.#try((index) => index.supersededNars(until, limit)) ?? []
   }
 
   touch(readAt: ReadonlyMap<string, number>): void {
-    this.#try((index) => index.touch(readAt))
+    this.#changes?.noteReads(readAt)
+    this.#write((index) => index.touch(readAt))
   }
 
   narsByAge(after: NarAge | undefined, limit: number): NarAge[] {
@@ -130,12 +231,12 @@ export class ForgivingIndex {
 
   /** Does `work` as one step; when that fails, a later rebuild makes up for it. */
   transaction(work: () => void): void {
-    this.#try((index) => index.transaction(work))
+    this.#write((index) => index.transaction(work))
   }
 
   /** @param isComplete whether all of `cache/` was read into it */
   close(isComplete: boolean): void {
-    if (isComplete && this.#isInStep) this.#try((index) => index.putFact(inStep, 'yes'))
+    if (isComplete && this.#isInStep) this.#write((index) => index.putFact(facts.inStep, 'yes'))
     this.#try((index) => index.close())
     this.#index = undefined
   }
@@ -154,20 +255,25 @@ export class ForgivingIndex {
     }
   }
 
+  #write(work: (index: SqliteIndex) => void): void {
+    if (!this.isReadOnly) this.#try(work)
+  }
+
   #replace(broken: SqliteIndex): void {
     this.#index = undefined
-    this.#isFilling = false
+    this.#changes = undefined
     try {
       broken.close()
     } catch {
       // What is thrown away need not be closed well.
     }
-    this.#index = this.#open()
+    // One that opens well may be broken further in: opened again, it would break again.
+    this.#index = this.#open(renew)
   }
 
-  #open(): SqliteIndex | undefined {
+  #open(open = openOrRenew): SqliteIndex | undefined {
     try {
-      return openOrRenew(this.#path)
+      return this.isReadOnly ? openToRead(this.#path) : open(this.#path)
     } catch (error) {
       this.#complain('cannot be opened; narwhal goes on without it', error)
       return undefined
@@ -182,15 +288,22 @@ export class ForgivingIndex {
   }
 }
 
-/** Set while nothing uses the index, when all of `cache/` is in it and nothing else. */
-const inStep = 'in step with cache/'
+/** @returns undefined when there is none, or none that can be read without mending it first */
+function openToRead(path: string): SqliteIndex | undefined {
+  if (!existsSync(path) || existsSync(`${path}-wal`)) return undefined
+  return SqliteIndex.open(path, 'read-only')
+}
 
 function openOrRenew(path: string): SqliteIndex {
   try {
     return SqliteIndex.open(path)
   } catch (error) {
     if (!isLostIndex(error)) throw error
-    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true })
-    return SqliteIndex.open(path)
+    return renew(path)
   }
+}
+
+function renew(path: string): SqliteIndex {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true })
+  return SqliteIndex.open(path)
 }

@@ -19,6 +19,7 @@ export interface Layout {
 
 /** What files of downloads in progress end in. */
 export const partSuffix = '.part'
+export const narinfoSuffix = '.narinfo'
 
 export function layoutOf(root: string): Layout {
   const cache = join(root, 'cache')
@@ -31,7 +32,7 @@ export function layoutOf(root: string): Layout {
     temporary,
     index: join(root, 'index.sqlite'),
     lock: join(root, 'lock'),
-    narinfo: (hash) => join(cache, `${hash}.narinfo`),
+    narinfo: (hash) => join(cache, hash + narinfoSuffix),
     nar: (name) => join(nars, name),
     part: (key) => join(temporary, key + partSuffix),
   }

@@ -1,19 +1,18 @@
 import { opendir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isAppError } from '../errors.ts'
 import { formatHash } from '../nix/hash.ts'
-import { parseNarInfo } from '../nix/narinfo.ts'
 import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
 import { parseNarFile } from '../policy/nar-file.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
-import type { Layout } from './layout.ts'
+import { type Layout, narinfoSuffix } from './layout.ts'
+import { parseOrSkip } from './scan-cache.ts'
 
 export interface RebuildResult {
   /** New to the index. */
   readonly narinfos: number
   readonly nars: number
   readonly bytes: number
-  /** Narinfos taken out of `cache/` because their NAR is not there, and NARs without a byte. */
+  /** Narinfos taken out of `cache/` because their NAR is not there, and NARs cut short. */
   readonly removed: number
   /** NARs the index knew that are not there any more. */
   readonly lost: number
@@ -30,7 +29,6 @@ export interface RebuildParts {
 }
 
 const batchSize = 256
-const narinfoSuffix = '.narinfo'
 
 /**
  * Brings the index in step with `cache/`, while requests are served. What the index knows already
@@ -42,9 +40,9 @@ const narinfoSuffix = '.narinfo'
 export async function readCacheInto(parts: RebuildParts): Promise<RebuildResult> {
   // NARs first: a narinfo may stand in cache/ only beside its NAR.
   const { nars, bytes, empty } = await readNars(parts)
-  const { narinfos, widows } = await readNarinfos(parts)
+  const { narinfos, widows, misfits } = await readNarinfos(parts)
   const lost = await forgetLost(parts)
-  return { narinfos, nars, bytes, removed: empty + widows, lost }
+  return { narinfos, nars, bytes, removed: empty + widows + misfits, lost }
 }
 
 async function readNars({ index, layout, signal, readTime, remove }: RebuildParts) {
@@ -77,9 +75,10 @@ async function readNars({ index, layout, signal, readTime, remove }: RebuildPart
   return { nars, bytes, empty }
 }
 
-async function readNarinfos({ index, layout, signal }: RebuildParts) {
+async function readNarinfos({ index, layout, signal, remove }: RebuildParts) {
   let narinfos = 0
   let widows = 0
+  let misfits = 0
   await eachBatch(layout.cache, signal, async (all) => {
     const hashes = all
       .filter((name) => name.endsWith(narinfoSuffix))
@@ -89,6 +88,7 @@ async function readNarinfos({ index, layout, signal }: RebuildParts) {
       hashes.map((hash) => readFile(layout.narinfo(hash), 'utf8').catch(() => undefined)),
     )
     const withoutNar: Stray[] = []
+    const ofOtherLength = new Set<string>()
     index.transaction(() => {
       for (const [at, hash] of hashes.entries()) {
         const text = texts[at]
@@ -96,10 +96,14 @@ async function readNarinfos({ index, layout, signal }: RebuildParts) {
         if (text === undefined || info?.storePath.hash !== hash) continue
         if (!info.url.startsWith('nar/')) continue
         const file = info.url.slice('nar/'.length)
-        index.addNarinfo({ hash, text, file, upstream: undefined, upstreamUrl: undefined })
-        narinfos += 1
         const nar = index.nar(file)
+        // Where it stands beside its NAR, that is where its text is.
+        const kept = nar ? undefined : text
+        index.addNarinfo({ hash, text: kept, file, upstream: undefined, upstreamUrl: undefined })
+        narinfos += 1
         if (!nar) withoutNar.push({ hash, file })
+        // The length was taken from the file itself, which may have been cut short meanwhile.
+        else if (info.fileSize !== undefined && info.fileSize !== nar.bytes) ofOtherLength.add(file)
         // It stands in cache/ because its NAR was held against it.
         else if (nar.narHash === undefined) index.confirmNar(file, formatHash(info.narHash))
       }
@@ -109,8 +113,10 @@ async function readNarinfos({ index, layout, signal }: RebuildParts) {
       await rm(layout.narinfo(hash), { force: true })
       widows += 1
     }
+    for (const file of ofOtherLength) await remove(file)
+    misfits += ofOtherLength.size
   })
-  return { narinfos, widows }
+  return { narinfos, widows, misfits }
 }
 
 interface Stray {
@@ -120,7 +126,7 @@ interface Stray {
 
 /** True when the index knows this narinfo, and its NAR as one that was held against it. */
 function isKnown(index: ForgivingIndex, hash: string): boolean {
-  const record = index.narinfo(hash as StoreHash)
+  const record = index.entry(hash as StoreHash)
   return record !== undefined && index.nar(record.file)?.narHash !== undefined
 }
 
@@ -147,15 +153,6 @@ async function exists(path: string): Promise<boolean | undefined> {
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? false : undefined
-  }
-}
-
-function parseOrSkip(text: string) {
-  try {
-    return parseNarInfo(text)
-  } catch (error) {
-    if (isAppError(error)) return undefined
-    throw error
   }
 }
 

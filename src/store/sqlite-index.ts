@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { AppError, isAppError } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
+import { isToRepack, narinfoLookups, narLookups, schemaVersion, tables } from './index-schema.ts'
 
 /** A narinfo as we hand it out, with what is needed to fetch its NAR once more. */
 export interface NarinfoRecord {
@@ -13,6 +14,8 @@ export interface NarinfoRecord {
   /** Name of the upstream it came from, and the URL as written there; undefined after a rebuild. */
   readonly upstream: string | undefined
   readonly upstreamUrl: string | undefined
+  /** What the upstream offers, where `text` and `file` lead to the zstd form of that NAR. */
+  readonly original?: { readonly text: string; readonly file: string } | undefined
 }
 
 /** A NAR as eviction sees it. */
@@ -30,68 +33,65 @@ export interface NarRecord {
   readonly narHash: string | undefined
 }
 
-/** Set while an empty index is filled without care for power cuts. */
-const unfinished = 'being filled'
-const schemaVersion = 2
-const schema = `
-  CREATE TABLE narinfo (
-    hash TEXT PRIMARY KEY, text TEXT NOT NULL, file TEXT NOT NULL, upstream TEXT, upstream_url TEXT
-  ) WITHOUT ROWID;
-  CREATE INDEX narinfo_by_file ON narinfo (file);
-  CREATE TABLE nar (
-    file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, nar_hash TEXT, read_at INTEGER NOT NULL
-  ) WITHOUT ROWID;
-  CREATE INDEX nar_by_age ON nar (read_at, file, bytes);
-  CREATE TABLE total (bytes INTEGER NOT NULL);
-  INSERT INTO total VALUES (0);
-  CREATE TRIGGER nar_came AFTER INSERT ON nar BEGIN UPDATE total SET bytes = bytes + new.bytes; END;
-  CREATE TRIGGER nar_went AFTER DELETE ON nar BEGIN UPDATE total SET bytes = bytes - old.bytes; END;
-  CREATE TRIGGER nar_changed AFTER UPDATE OF bytes ON nar
-    BEGIN UPDATE total SET bytes = bytes + new.bytes - old.bytes; END;
-  CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-  PRAGMA user_version = ${schemaVersion};
-`
+/** A narinfo of which the index may hold no more than this: the text stands in `cache/`. */
+export type NarinfoEntry = Omit<NarinfoRecord, 'text'> & { readonly text: string | undefined }
 
 /**
  * What the disk tier knows about its files. Disposable: everything in it can be found again in
  * `cache/` or at the upstreams, so it is never fsynced on the way of a request.
  */
 export class SqliteIndex {
-  readonly #path: string
   readonly #database: DatabaseSync
   readonly #narinfo: StatementSync
-  readonly #narinfosOfFile: StatementSync
+  readonly #hashesOfFile: StatementSync
   readonly #putNarinfo: StatementSync
   readonly #addNarinfo: StatementSync
   readonly #deleteNarinfo: StatementSync
   readonly #nar: StatementSync
   readonly #putNar: StatementSync
+  readonly #hashesOfOriginal: StatementSync
+  readonly #toRepack: StatementSync
+  readonly #countToRepack: StatementSync
+  readonly #leaveUnpacked: StatementSync
+  readonly #supersede: StatementSync
+  readonly #superseded: StatementSync
   readonly #confirmNar: StatementSync
   readonly #deleteNar: StatementSync
   readonly #touch: StatementSync
   readonly #byAge: StatementSync
   readonly #byName: StatementSync
-  readonly #anyNarinfo: StatementSync
+  readonly #hashes: StatementSync
   readonly #newestRead: StatementSync
   readonly #totalBytes: StatementSync
   readonly #fact: StatementSync
   readonly #putFact: StatementSync
   readonly #deleteFact: StatementSync
 
-  private constructor(path: string, database: DatabaseSync) {
-    this.#path = path
+  private constructor(database: DatabaseSync) {
     this.#database = database
     const prepare = (sql: string) => database.prepare(sql)
     this.#narinfo = prepare('SELECT * FROM narinfo WHERE hash = ?')
-    this.#narinfosOfFile = prepare('SELECT * FROM narinfo WHERE file = ?')
-    this.#putNarinfo = prepare('INSERT OR REPLACE INTO narinfo VALUES (?, ?, ?, ?, ?)')
-    this.#addNarinfo = prepare('INSERT OR IGNORE INTO narinfo VALUES (?, ?, ?, ?, ?)')
+    this.#hashesOfFile = prepare('SELECT hash FROM narinfo WHERE file = ?')
+    this.#putNarinfo = prepare('INSERT OR REPLACE INTO narinfo VALUES (?, ?, ?, ?, ?, ?, ?)')
+    this.#addNarinfo = prepare(`
+      INSERT INTO narinfo VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE
+      SET text = excluded.text, file = excluded.file WHERE text IS NULL`)
     this.#deleteNarinfo = prepare('DELETE FROM narinfo WHERE hash = ?')
-    this.#nar = prepare('SELECT file, bytes, nar_hash FROM nar WHERE file = ?')
+    this.#nar = prepare('SELECT * FROM nar WHERE file = ?')
     // REPLACE would leave the triggers out, and with them the total.
     this.#putNar = prepare(`
-      INSERT INTO nar VALUES (?, ?, ?, ?) ON CONFLICT (file) DO UPDATE
-      SET bytes = excluded.bytes, nar_hash = excluded.nar_hash, read_at = excluded.read_at`)
+      INSERT INTO nar VALUES (?1, ?2, ?3, ?4, ${isToRepack('?1')}, NULL)
+      ON CONFLICT (file) DO UPDATE
+      SET bytes = excluded.bytes, nar_hash = excluded.nar_hash, read_at = excluded.read_at,
+        to_repack = excluded.to_repack, superseded_at = NULL`)
+    this.#hashesOfOriginal = prepare('SELECT hash FROM narinfo WHERE original_file = ?')
+    this.#toRepack = prepare(`
+      SELECT file FROM nar WHERE to_repack = 1 ORDER BY read_at DESC LIMIT ?`)
+    this.#countToRepack = prepare('SELECT count(*) AS rows FROM nar WHERE to_repack = 1')
+    this.#leaveUnpacked = prepare('UPDATE nar SET to_repack = 0 WHERE file = ?')
+    this.#supersede = prepare('UPDATE nar SET to_repack = 0, superseded_at = ? WHERE file = ?')
+    this.#superseded = prepare(`
+      SELECT file FROM nar WHERE superseded_at <= ? ORDER BY superseded_at LIMIT ?`)
     this.#confirmNar = prepare('UPDATE nar SET nar_hash = ? WHERE file = ?')
     this.#deleteNar = prepare('DELETE FROM nar WHERE file = ?')
     this.#touch = prepare('UPDATE nar SET read_at = ? WHERE file = ?')
@@ -99,7 +99,7 @@ export class SqliteIndex {
       SELECT file, bytes, read_at FROM nar WHERE (read_at, file) > (?, ?)
       ORDER BY read_at, file LIMIT ?`)
     this.#byName = prepare('SELECT file FROM nar WHERE file > ? ORDER BY file LIMIT ?')
-    this.#anyNarinfo = prepare('SELECT hash FROM narinfo LIMIT 1')
+    this.#hashes = prepare('SELECT hash FROM narinfo LIMIT ?')
     this.#newestRead = prepare('SELECT max(read_at) AS at FROM nar')
     this.#totalBytes = prepare('SELECT bytes FROM total')
     this.#fact = prepare('SELECT value FROM fact WHERE name = ?')
@@ -107,29 +107,41 @@ export class SqliteIndex {
     this.#deleteFact = prepare('DELETE FROM fact WHERE name = ?')
   }
 
-  /** @throws the database's error; isLostIndex tells whether the file is to blame */
-  static open(path: string): SqliteIndex {
-    const index = new SqliteIndex(path, openDatabase(path))
-    if (index.fact(unfinished) === undefined) return index
-    index.close()
-    throw new AppError('INDEX_LOST', 'the last process ended while it filled the index')
+  /**
+   * @param use `scratch` for one that is thrown away if the machine stops: nothing is synced
+   * @throws the database's error; isLostIndex tells whether the file is to blame
+   */
+  static open(path: string, use: IndexUse = 'lasting'): SqliteIndex {
+    return new SqliteIndex(openDatabase(path, use))
   }
 
-  narinfo(hash: StoreHash): NarinfoRecord | undefined {
+  /** @returns also records whose text stands in `cache/` only */
+  entry(hash: StoreHash): NarinfoEntry | undefined {
     const row = this.#narinfo.get(hash)
-    return row && toNarinfoRecord(row)
+    return row && toNarinfoEntry(row)
   }
 
-  narinfosOfFile(file: string): NarinfoRecord[] {
-    return this.#narinfosOfFile.all(file).map(toNarinfoRecord)
+  /** The narinfos that lead to this NAR file. */
+  hashesOfFile(file: string): StoreHash[] {
+    return this.#hashesOfFile.all(file).map((row) => row.hash as StoreHash)
   }
 
-  putNarinfo(record: NarinfoRecord): void {
+  /** The narinfos that led to this NAR file before they led to its zstd form. */
+  hashesOfOriginal(file: string): StoreHash[] {
+    return this.#hashesOfOriginal.all(file).map((row) => row.hash as StoreHash)
+  }
+
+  /** Some narinfos, in no particular order. */
+  hashes(limit: number): StoreHash[] {
+    return this.#hashes.all(limit).map((row) => row.hash as StoreHash)
+  }
+
+  putNarinfo(record: NarinfoEntry): void {
     this.#putNarinfo.run(...narinfoValues(record))
   }
 
-  /** Leaves a record that is already there as it is: it knows the upstream, a file does not. */
-  addNarinfo(record: NarinfoRecord): void {
+  /** Leaves a text that is already there as it is: it knows the upstream, a file does not. */
+  addNarinfo(record: NarinfoEntry): void {
     this.#addNarinfo.run(...narinfoValues(record))
   }
 
@@ -137,13 +149,37 @@ export class SqliteIndex {
     this.#deleteNarinfo.run(hash)
   }
 
-  nar(file: string): NarRecord | undefined {
+  nar(file: string): (NarRecord & NarAge) | undefined {
     const row = this.#nar.get(file)
     return row && toNarRecord(row)
   }
 
   putNar(record: NarRecord, readAt: number): void {
     this.#putNar.run(record.file, record.bytes, record.narHash ?? null, readAt)
+  }
+
+  /** NARs whose zstd form is still to be made, those read last first. */
+  narsToRepack(limit: number): string[] {
+    return this.#toRepack.all(limit).map((row) => row.file as string)
+  }
+
+  countToRepack(): number {
+    return Number(this.#countToRepack.get()?.rows ?? 0)
+  }
+
+  /** Lets a NAR be as it is. */
+  leaveUnpacked(file: string): void {
+    this.#leaveUnpacked.run(file)
+  }
+
+  /** Notes that narinfos lead to a NAR's zstd form, from `now` on, in milliseconds since 1970. */
+  supersede(file: string, now: number): void {
+    this.#supersede.run(now, file)
+  }
+
+  /** NARs that were superseded at `until` or before, in milliseconds since 1970. */
+  supersededNars(until: number, limit: number): string[] {
+    return this.#superseded.all(until, limit).map((row) => row.file as string)
   }
 
   confirmNar(file: string, narHash: string): void {
@@ -201,40 +237,6 @@ export class SqliteIndex {
     this.#database.exec('PRAGMA synchronous = NORMAL')
   }
 
-  /**
-   * Prepares an empty index for a million rows, which come in no order: much memory for pages, and
-   * no waiting for the disk. A power cut may damage it then, so it is marked until `endFilling`.
-   *
-   * @returns false when there are rows already, which are worth more care
-   */
-  beginFilling(): boolean {
-    if (this.#byName.get('', 1) || this.#anyNarinfo.get()) return false
-    this.putFact(unfinished, 'yes')
-    // The mark must be on the disk before the care ends. A log would have all written twice.
-    this.#database.exec(`
-      PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE);
-      PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768`)
-    return true
-  }
-
-  endFilling(): void {
-    this.#database.exec(`
-      PRAGMA synchronous = NORMAL; PRAGMA journal_mode = WAL; PRAGMA cache_size = -2000;
-      PRAGMA shrink_memory`)
-    this.#syncFile()
-    this.#deleteFact.run(unfinished)
-  }
-
-  /** What was written without care may still be in memory. */
-  #syncFile(): void {
-    const descriptor = openSync(this.#path, 'r')
-    try {
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
-  }
-
   transaction(work: () => void): void {
     this.#database.exec('BEGIN')
     try {
@@ -252,6 +254,8 @@ export class SqliteIndex {
   }
 }
 
+export type IndexUse = 'lasting' | 'scratch' | 'read-only'
+
 /** SQLite's codes for a file that is no sound database: ERROR, IOERR, CORRUPT, SCHEMA, NOTADB. */
 const lostCodes = new Set([1, 10, 11, 17, 26])
 
@@ -262,12 +266,18 @@ export function isLostIndex(error: unknown): boolean {
   return errcode !== undefined && lostCodes.has(errcode & 0xff)
 }
 
-function openDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path)
+const preparations: Readonly<Record<IndexUse, string>> = {
+  lasting: 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL',
+  scratch: 'PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF',
+  'read-only': '',
+}
+
+function openDatabase(path: string, use: IndexUse): DatabaseSync {
+  const database = use === 'read-only' ? openUnchanging(path) : new DatabaseSync(path)
   try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    database.exec(preparations[use])
     const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
-    if (version === 0) database.exec(`BEGIN; ${schema}; COMMIT`)
+    if (version === 0) database.exec(`BEGIN; ${tables} ${narinfoLookups} ${narLookups} COMMIT`)
     else if (version !== schemaVersion)
       throw new AppError('INDEX_LOST', `an index of version ${version}`)
     return database
@@ -277,29 +287,40 @@ function openDatabase(path: string): DatabaseSync {
   }
 }
 
-type Row = Record<string, unknown>
-
-function narinfoValues(
-  record: NarinfoRecord,
-): [string, string, string, string | null, string | null] {
-  const { hash, text, file, upstream, upstreamUrl } = record
-  return [hash, text, file, upstream ?? null, upstreamUrl ?? null]
+/** Without it, SQLite would make a file for the log beside the index, also to read. */
+function openUnchanging(path: string): DatabaseSync {
+  const url = pathToFileURL(path)
+  url.searchParams.set('immutable', '1')
+  return new DatabaseSync(url, { readOnly: true })
 }
 
-function toNarinfoRecord(row: Row): NarinfoRecord {
+type Row = Record<string, unknown>
+
+function narinfoValues(record: NarinfoEntry): (string | null)[] {
+  const { hash, text, file, upstream, upstreamUrl, original } = record
+  const optional = [upstream, upstreamUrl, original?.text, original?.file]
+  return [hash, text ?? null, file, ...optional.map((value) => value ?? null)]
+}
+
+function toNarinfoEntry(row: Row): NarinfoEntry {
   return {
     hash: row.hash as StoreHash,
-    text: row.text as string,
+    text: (row.text as string | null) ?? undefined,
     file: row.file as string,
     upstream: (row.upstream as string | null) ?? undefined,
     upstreamUrl: (row.upstream_url as string | null) ?? undefined,
+    original:
+      row.original_file === null
+        ? undefined
+        : { text: row.original_text as string, file: row.original_file as string },
   }
 }
 
-function toNarRecord(row: Row): NarRecord {
+function toNarRecord(row: Row): NarRecord & NarAge {
   return {
     file: row.file as string,
     bytes: row.bytes as number,
     narHash: (row.nar_hash as string | null) ?? undefined,
+    readAt: row.read_at as number,
   }
 }

@@ -49,6 +49,15 @@ export class WriteHealth {
     this.#probeLater()
   }
 
+  /** Keeps nothing from now on: the data directory is not ours to write to, for all we run. */
+  giveUp(why: string): void {
+    this.#isStoring = false
+    this.#options.log.error(
+      { code: 'DISK' },
+      `the data directory cannot be written (${why}): serving what is in cache/ and keeping nothing; make it writable and restart narwhal`,
+    )
+  }
+
   close(): void {
     clearTimeout(this.#probe)
     this.#probe = undefined

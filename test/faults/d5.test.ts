@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { MiB } from '../../src/units.ts'
@@ -7,13 +7,14 @@ import { expectNar, expectServed } from '../support/expect-served.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { breakFilesystem, loopFilesystem, makeImage } from '../support/loop-filesystem.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
-import { expectSoundDataDir } from '../support/oracles.ts'
+import { expectQuickHits, expectSoundDataDir } from '../support/oracles.ts'
 import { testWith } from '../support/programs.ts'
-import { insideOf } from '../support/small-filesystem.ts'
+import { insideOf, readOnlyMount } from '../support/small-filesystem.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const testStrace = testWith(['strace'])
+const testMount = testWith(['unshare', 'mount'])
 const testLoop = testWith(['unshare', 'mount', 'mkfs.ext4', 'findmnt', 'nsenter'])
 
 /** What goes wrong, in strace's words: "fdatasync:error=EIO". */
@@ -94,7 +95,7 @@ testStrace(
 )
 
 testLoop(
-  'D5 the filesystem goes read-only: what is kept is served, what is not passes through',
+  'D5 the filesystem goes read-only: what is kept is served at once, what is not passes through',
   async () => {
     const cache = await syntheticCache({ paths: 8, totalBytes: 2 * MiB })
     const upstream = await startFakeUpstream(cache.directory)
@@ -115,9 +116,46 @@ testLoop(
     upstream.forget()
     for (const info of kept) await expectServed(server.url, cache, info)
     expect(upstream.count(/^\/nar\//)).toBe(0)
-    for (let round = 0; round < 2; round += 1)
-      for (const info of cache.infos) await expectServed(server.url, cache, info)
+    const serveAll = async () => {
+      for (let round = 0; round < 6; round += 1)
+        for (const info of cache.infos) await expectServed(server.url, cache, info)
+    }
+    await expectQuickHits(server, serveAll, { path: `/${kept[0]?.storePath.hash}.narinfo` })
     await server.logged(/passing everything on without keeping it/)
   },
   60_000,
 )
+
+for (const lost of [[], ['index.sqlite'], ['lock']])
+  testMount(
+    `D5 read-only from the start, ${lost.join() || 'nothing'} missing: what is kept is served, the rest passes`,
+    async () => {
+      const cache = await syntheticCache({ paths: 6, totalBytes: 2 * MiB })
+      const upstream = await startFakeUpstream(cache.directory)
+      const shared = { upstreams: [upstream.url], trustedKeys: [cache.publicKey] }
+      const before = await startNarwhal(shared)
+      const { dataDir } = before
+      const kept = cache.infos.slice(0, 3)
+      for (const info of kept) await expectServed(before.url, cache, info)
+      await expect.poll(() => readdir(join(dataDir, 'tmp'))).toEqual([])
+      await before.stop()
+      for (const name of lost) await rm(join(dataDir, name))
+      const listing = await readdir(dataDir, { recursive: true })
+
+      const server = await startNarwhal({ ...shared, dataDir, wrapper: readOnlyMount(dataDir) })
+      await server.logged(/the data directory cannot be written \(EROFS.*keeping nothing/)
+      upstream.forget()
+      for (const info of kept) await expectServed(server.url, cache, info)
+      expect(upstream.count(/^\/nar\//)).toBe(0)
+      for (let round = 0; round < 2; round += 1)
+        for (const info of cache.infos) await expectServed(server.url, cache, info)
+      const status = await fetch(`${server.url}/api/v1/status`)
+      expect(await status.json()).toMatchObject({ state: 'degraded', cache: { isStoring: false } })
+      expect(server.stderr.match(/cannot be written/g)).toHaveLength(1)
+      expect(server.stderr).not.toMatch(/could not|INDEX_LOST/)
+      expect(await server.stop()).toBe(0)
+      expect(await readdir(dataDir, { recursive: true })).toEqual(listing)
+      if (!lost.includes('index.sqlite')) await expectSoundDataDir(dataDir)
+    },
+    60_000,
+  )

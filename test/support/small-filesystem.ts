@@ -16,6 +16,12 @@ export function smallFilesystem(
   return ['unshare', '-m', 'sh', '-c', script, dataDir, options]
 }
 
+/** A wrapper for startNarwhal in whose eyes `directory` lies on a read-only filesystem. */
+export function readOnlyMount(directory: string): readonly string[] {
+  const script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && exec "$@"'
+  return ['unshare', '-m', 'sh', '-c', script, directory]
+}
+
 /** Where a file of the server's namespace is for us. */
 export function insideOf(server: { readonly pid: number }, path: string): string {
   return `/proc/${server.pid}/root${path}`

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import type { StoreHash } from '../nix/store-path.ts'
+import type { Layout } from './layout.ts'
+import type { NarinfoRecord } from './sqlite-index.ts'
+
+/**
+ * Reads a narinfo that stands in `cache/`.
+ *
+ * @returns a record without upstream; undefined when there is none, or none that names a NAR here
+ */
+export async function readNarinfo(
+  layout: Layout,
+  hash: StoreHash,
+): Promise<NarinfoRecord | undefined> {
+  return recordOf(hash, await readFile(layout.narinfo(hash), 'utf8').catch(() => undefined))
+}
+
+/** The same at once, as the index, which lies on the same disk, is read at once. */
+export function readNarinfoNow(layout: Layout, hash: StoreHash): NarinfoRecord | undefined {
+  try {
+    return recordOf(hash, readFileSync(layout.narinfo(hash), 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function recordOf(hash: StoreHash, text: string | undefined): NarinfoRecord | undefined {
+  const file = text === undefined ? undefined : /^URL: nar\/(\S+)$/m.exec(text)?.[1]
+  if (text === undefined || file === undefined) return undefined
+  return { hash, text, file, upstream: undefined, upstreamUrl: undefined }
+}

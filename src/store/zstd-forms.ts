@@ -1,0 +1,80 @@
+import { formatHash } from '../nix/hash.ts'
+import { parseNarInfo } from '../nix/narinfo.ts'
+import type { Disk } from './disk.ts'
+import type { Download } from './download.ts'
+import type { ForgivingIndex } from './forgiving-index.ts'
+import { asRepacked, type RepackedNar } from './repacked.ts'
+import type { NarinfoRecord } from './sqlite-index.ts'
+import type { Turns } from './turns.ts'
+
+export interface ZstdFormsParts {
+  readonly disk: Pick<Disk, 'narinfosOfFile' | 'publish' | 'remove'>
+  readonly index: ForgivingIndex
+  readonly turns: Turns
+}
+
+const dropAtOnce = 256
+
+/**
+ * The zstd forms of stored NARs: which are still to be made, and how they take the place of the
+ * originals. All of it is in the index, so a restart loses nothing.
+ */
+export class ZstdForms {
+  readonly #parts: ZstdFormsParts
+
+  constructor(parts: ZstdFormsParts) {
+    this.#parts = parts
+  }
+
+  /** How many are still to be made. */
+  get wanting(): number {
+    return this.#parts.index.countToRepack()
+  }
+
+  /** The originals whose zstd form is wanted most: those read last. */
+  wanted(limit: number): string[] {
+    return this.#parts.index.narsToRepack(limit)
+  }
+
+  /** Lets an original be as it is: there is nothing to be made of it. */
+  giveUp(original: string): void {
+    this.#parts.index.leaveUnpacked(original)
+  }
+
+  /**
+   * Publishes a zstd form, and lets the narinfos of the original lead to it. The original stays for a
+   * while, for those who hold its URL.
+   *
+   * @param now milliseconds since 1970
+   * @returns the narinfos as they are now
+   * @throws the system's error
+   */
+  async publish(
+    download: Download,
+    nar: { readonly original: string; readonly narHash: string } & RepackedNar,
+    now: number,
+  ): Promise<NarinfoRecord[]> {
+    const { disk, turns } = this.#parts
+    const { original, narHash } = nar
+    return turns.take(original, async () => {
+      const records = disk
+        .narinfosOfFile(original)
+        .filter(({ text }) => formatHash(parseNarInfo(text).narHash) === narHash)
+        .map((record) => asRepacked(record, nar))
+      await disk.publish(download, nar, records, now)
+      this.supersede(original, now)
+      return records
+    })
+  }
+
+  /** Notes that the zstd form of an original is here; `now` in milliseconds since 1970. */
+  supersede(original: string, now: number): void {
+    this.#parts.index.supersede(original, now)
+  }
+
+  /** Takes originals out of `cache/` whose zstd form has been handed out for `graceMs`. */
+  async dropOriginals(graceMs: number, now: number): Promise<void> {
+    const { disk, index } = this.#parts
+    for (const file of index.supersededNars(now - graceMs, dropAtOnce)) await disk.remove(file)
+  }
+}
