@@ -9,12 +9,18 @@ export interface NarCheckRequest extends NarClaim {
   readonly compression: Compression
 }
 
+/** What a checking thread does with a file. */
+export interface CheckWork extends NarCheckRequest {
+  /** compress what was unpacked with zstd, at this level */
+  readonly pack?: { readonly level: number }
+}
+
 /** What the main thread says to a checking thread; `id` names a check. */
 export type CheckOrder =
   | {
       readonly kind: 'start'
       readonly id: number
-      readonly request: NarCheckRequest
+      readonly work: CheckWork
       readonly progress: FileProgress
     }
   /** Sent only in answer to `hungry`, so that no messages pile up. */
@@ -26,12 +32,16 @@ export type CheckOrder =
       readonly chunk: Uint8Array
       readonly progress: FileProgress
     }
+  /** So many packed bytes need no room any more. */
+  | { readonly kind: 'taken'; readonly id: number; readonly bytes: number }
   | { readonly kind: 'cancel'; readonly id: number }
 
 /** What a checking thread answers. */
 export type CheckReport =
   /** All the bytes it knows of are read. */
   | { readonly kind: 'hungry'; readonly id: number }
+  /** The next packed bytes; all of them come before the verdict, the last only when it is good. */
+  | { readonly kind: 'packed'; readonly id: number; readonly chunk: Uint8Array }
   | { readonly kind: 'verdict'; readonly id: number; readonly verdict: NarVerdict }
   | {
       readonly kind: 'fault'

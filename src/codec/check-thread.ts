@@ -1,20 +1,29 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { AppError, messageOf } from '../errors.ts'
-import type { CheckOrder, CheckReport, NarCheckRequest } from './check-messages.ts'
+import type { CheckOrder, CheckReport, CheckWork } from './check-messages.ts'
 import type { FileProgress } from './growing-file.ts'
 import type { NarVerdict } from './judge-nar.ts'
 
 /** A check as its thread sees it. */
 export interface CheckTask {
   readonly id: number
-  readonly request: NarCheckRequest
+  readonly work: CheckWork
   /** The latest known; a new object whenever it changes. */
   readonly progress: FileProgress
   /** Hands over the bytes that follow, if they are fed and not yet handed over. */
   takeFed(): Uint8Array | undefined
+  /** Called with the packed bytes in their order; each must be answered by taken(). */
+  packed(chunk: Uint8Array): void
   /** Called once, unless the task is cancelled. */
   settle(outcome: NarVerdict | AppError): void
+}
+
+export interface CheckThreadOptions {
+  /** leaves a busy CPU to the other threads, where the system can do that */
+  readonly isBackground?: boolean
+  /** the thread's program, in place of the real one */
+  readonly script?: URL
 }
 
 interface Entry {
@@ -32,13 +41,12 @@ const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 
 
 /** A worker thread: started when first needed, and again after it died. */
 export class CheckThread {
-  readonly #script: URL
+  readonly #options: CheckThreadOptions
   readonly #entries = new Map<number, Entry>()
   #worker: Worker | undefined
 
-  /** @param script the thread's program */
-  constructor(script: URL = checkWorker) {
-    this.#script = script
+  constructor(options: CheckThreadOptions = {}) {
+    this.#options = options
   }
 
   /** How many tasks it has. */
@@ -48,11 +56,12 @@ export class CheckThread {
 
   start(task: CheckTask): void {
     const { id, progress } = task
-    const { path, compression, narHash, narSize } = task.request
+    const { path, compression, narHash, narSize, pack } = task.work
     this.#worker ??= this.#spawn()
     this.#worker.ref()
     this.#entries.set(id, { task, sent: progress, isHungry: false })
-    this.#send({ kind: 'start', id, request: { path, compression, narHash, narSize }, progress })
+    const work = { path, compression, narHash, narSize, ...(pack && { pack }) }
+    this.#send({ kind: 'start', id, work, progress })
   }
 
   /** Passes a task's progress on, now or when the thread has read what it knows of. */
@@ -66,6 +75,11 @@ export class CheckThread {
     entry.sent = progress
     if (chunk) this.#send({ kind: 'bytes', id, chunk, progress })
     else this.#send({ kind: 'progress', id, progress })
+  }
+
+  /** Lets the thread send so many packed bytes more. */
+  taken(id: number, bytes: number): void {
+    if (this.#entries.has(id)) this.#send({ kind: 'taken', id, bytes })
   }
 
   cancel(id: number): void {
@@ -83,7 +97,8 @@ export class CheckThread {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(this.#script, { resourceLimits })
+    const { script = checkWorker, isBackground = false } = this.#options
+    const worker = new Worker(script, { resourceLimits, workerData: { isBackground } })
     worker.on('message', (report: CheckReport) => this.#hear(report))
     worker.on('error', (cause: unknown) => this.#bury(worker, messageOf(cause), cause))
     worker.on('exit', (code) => this.#bury(worker, `it ended with code ${code}`))
@@ -100,6 +115,10 @@ export class CheckThread {
     if (report.kind === 'hungry') {
       entry.isHungry = true
       this.advance(report.id)
+      return
+    }
+    if (report.kind === 'packed') {
+      entry.task.packed(report.chunk)
       return
     }
     this.#forget(report.id)

@@ -56,7 +56,7 @@ export class GrowingFile {
 
   /** @throws AppError CHECK_FAILED */
   throwIfClosed(): void {
-    if (this.#isClosed) throw new AppError('CHECK_FAILED', 'the check was cancelled')
+    if (this.#isClosed) throw cancelled()
   }
 
   /**
@@ -104,6 +104,11 @@ export class GrowingFile {
     this.#position += wanted
     return wanted
   }
+}
+
+/** The error of everything that was under way when somebody cancelled it. */
+export function cancelled(): AppError {
+  return new AppError('CHECK_FAILED', 'the check was cancelled')
 }
 
 function onDisk<T>(act: () => T): T {

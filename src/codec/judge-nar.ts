@@ -17,12 +17,13 @@ export interface NarClaim {
  * small file may unpack to more than any disk holds.
  *
  * @param pieces the unpacked NAR; damage ends it with AppError CORRUPT
- * @param afterPiece is waited for after each piece, so that others get their turn
+ * @param afterPiece is waited for after each piece that is not too much, so that others get their
+ *   turn, or to do more with it
  */
 export async function judgeNar(
   pieces: AsyncIterable<Uint8Array>,
   { narHash, narSize }: NarClaim,
-  afterPiece: () => Promise<unknown>,
+  afterPiece: (piece: Uint8Array) => Promise<unknown>,
 ): Promise<NarVerdict> {
   const digester = createHash(narHash.algorithm)
   let bytes = 0
@@ -31,7 +32,7 @@ export async function judgeNar(
       bytes += piece.length
       if (bytes > narSize) return no(`it unpacks to more than NarSize (${narSize}) bytes`)
       digester.update(piece)
-      await afterPiece()
+      await afterPiece(piece)
     }
   } catch (error) {
     if (isAppError(error, 'CORRUPT')) return no(error.message)

@@ -34,7 +34,8 @@ export async function* unpackZlib(
 ): AsyncGenerator<Uint8Array, void> {
   const { start, concatenates } = formats[format]
   const buffer = new Uint8Array(readBytes)
-  let stream = new ZlibStream(start(), format)
+  const fault = (reason: string) => damaged(format, reason)
+  let stream = new ZlibStream(start(), fault)
   try {
     for (;;) {
       const filled = await read(buffer)
@@ -47,9 +48,9 @@ export async function* unpackZlib(
         if (stream.isEnded) {
           if (!concatenates) throw damaged(format, 'something follows its end')
           stream.destroy()
-          stream = new ZlibStream(start(), format)
+          stream = new ZlibStream(start(), fault)
         }
-        yield* stream.unpack(rest)
+        yield* stream.give(rest)
         rest = rest.subarray(stream.isEnded ? rest.length - stream.bytesBehindEnd : rest.length)
       }
     }

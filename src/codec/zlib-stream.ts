@@ -1,24 +1,24 @@
 import type { Transform } from 'node:stream'
-import { messageOf } from '../errors.ts'
-import { damaged } from './damage.ts'
+import { type AppError, messageOf } from '../errors.ts'
 
 /** A transform of node:zlib; `bytesWritten` are the bytes it consumed, not those it was given. */
 export type ZlibTransform = Transform & { readonly bytesWritten: number }
 
-/** One stream of gzip, brotli or zstd, unpacked by node:zlib one write at a time. */
+/** One stream of gzip, brotli or zstd, unpacked or packed by node:zlib one write at a time. */
 export class ZlibStream {
   readonly #transform: ZlibTransform
-  readonly #format: string
+  readonly #fault: (reason: string) => AppError
   #given = 0
   #wake = () => {}
 
-  constructor(transform: ZlibTransform, format: string) {
+  /** @param fault makes the error to throw of what node:zlib says is wrong */
+  constructor(transform: ZlibTransform, fault: (reason: string) => AppError) {
     this.#transform = transform
-    this.#format = format
+    this.#fault = fault
     for (const event of ['readable', 'end', 'error']) transform.on(event, () => this.#wake())
   }
 
-  /** True once the packed stream said that it ends. */
+  /** True once a packed stream said that it ends, or the last of what it became was read. */
   get isEnded(): boolean {
     return this.#transform.readableEnded
   }
@@ -29,14 +29,14 @@ export class ZlibStream {
   }
 
   /**
-   * Gives it packed bytes, which must stay as they are until the generator is done.
+   * Gives it bytes, which must stay as they are until the generator is done.
    *
-   * @throws AppError CORRUPT
+   * @throws AppError as `fault` makes it
    */
-  async *unpack(packed: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  async *give(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
     let isTaken = false
-    this.#given += packed.length
-    this.#transform.write(packed, () => {
+    this.#given += bytes.length
+    this.#transform.write(bytes, () => {
       isTaken = true
       this.#wake()
     })
@@ -47,7 +47,7 @@ export class ZlibStream {
   /**
    * Says that there is no more.
    *
-   * @throws AppError CORRUPT when the stream was not yet at its end
+   * @throws AppError as `fault` makes it, when a packed stream was not yet at its end
    */
   async *finish(): AsyncGenerator<Uint8Array, void> {
     this.#transform.end()
@@ -61,7 +61,7 @@ export class ZlibStream {
   async *#drain(isDone: () => boolean): AsyncGenerator<Uint8Array, void> {
     for (;;) {
       const piece: Uint8Array | null = this.#transform.read()
-      if (this.#transform.errored) throw damaged(this.#format, messageOf(this.#transform.errored))
+      if (this.#transform.errored) throw this.#fault(messageOf(this.#transform.errored))
       if (piece !== null) yield piece
       else if (isDone()) return
       else

@@ -1,21 +1,14 @@
-import { createHash } from 'node:crypto'
-import { appendFile, readdir, readlink, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, truncate } from 'node:fs/promises'
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import {
-  type NarCheckerOptions,
-  type NarCheckRequest,
-  startNarChecker,
-} from '../../src/codec/nar-check.ts'
+import { type NarCheckerOptions, startNarChecker } from '../../src/codec/nar-check.ts'
 import { MiB } from '../../src/units.ts'
 import { testWith } from '../support/programs.ts'
-import { tempDir } from '../support/temp-dir.ts'
+import { claimOf, crashingWorker, openFiles } from './nar-claim.ts'
 import { binaryLike, flipped, pack, packables, unpackable } from './packed.ts'
 
 const nar = binaryLike(400_000)
 const packedNar = zstdCompressSync(nar)
-const crashingWorker = new URL('./crashing-worker.ts', import.meta.url)
 
 describe.each(packables)('%s', (compression, programs) => {
   const test = testWith(programs)
@@ -186,33 +179,4 @@ function checker(options: Partial<NarCheckerOptions> = {}) {
   const narChecker = startNarChecker({ workers: 1, ...options })
   onTestFinished(() => narChecker.close())
   return narChecker
-}
-
-/** A request that claims `bytes`, about a file of its own that holds `file`, or is absent. */
-async function claimOf(
-  bytes: Uint8Array,
-  {
-    file,
-    name = 'nar.part',
-    ...rest
-  }: Partial<NarCheckRequest> & { file?: Uint8Array; name?: string },
-): Promise<NarCheckRequest> {
-  const path = join(await tempDir('nar-check'), name)
-  if (file) await writeFile(path, file)
-  const narHash = {
-    algorithm: 'sha256',
-    digest: createHash('sha256').update(bytes).digest(),
-  } as const
-  return { path, compression: 'zstd', narHash, narSize: bytes.length, ...rest }
-}
-
-/** Waits until this process, its threads included, has the file open `count` times. */
-async function openFiles(path: string, count: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const names = await readdir('/proc/self/fd')
-      const targets = names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => ''))
-      return (await Promise.all(targets)).filter((target) => target === path).length
-    })
-    .toBe(count)
 }

@@ -1,0 +1,104 @@
+import { AppError } from '../errors.ts'
+import type { Compression } from '../nix/compression.ts'
+import type { NarCheckRequest } from './check-messages.ts'
+import { startCheckPool } from './check-pool.ts'
+import { PackedChunks } from './packed-chunks.ts'
+import { canUnpack } from './unpack.ts'
+
+/** A NAR to pack anew. */
+export interface NarRepackRequest extends NarCheckRequest {
+  /** of zstd, 1 to 19 */
+  readonly level: number
+}
+
+/**
+ * A NAR being unpacked, held against its narinfo and packed anew, in one pass, also while its file
+ * is still being written. Whoever holds it takes the chunks to their end, or cancels.
+ */
+export interface Repacking {
+  /** Tells that the file now holds this many bytes. Cheap; call it as often as bytes arrive. */
+  available(bytes: number): void
+  /**
+   * Takes the bytes that follow, where the file does not hold them: from the first call on, all come
+   * this way. `chunk` must not change afterwards.
+   *
+   * @returns once few enough wait in memory
+   */
+  feed(chunk: Uint8Array): Promise<void>
+  /** Tells that the file is complete at this many bytes. */
+  finish(bytes: number): void
+  /**
+   * The packed NAR, to be taken once; it ends only when all of the NAR was right. At most 512 KiB
+   * wait to be taken, so the work pauses for as long as nobody takes. Leaving the loop cancels.
+   *
+   * Throws AppError CORRUPT when the NAR is wrong, and what was taken must go; DISK when the file
+   * cannot be read, CHECK_FAILED when a thread died or it was cancelled: those say nothing about the
+   * NAR.
+   */
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** Stops, and frees what it held; the chunks then throw. Idempotent. */
+  cancel(): void
+}
+
+/** Packs NARs anew with zstd, in threads of their own that step back when the CPU is wanted. */
+export interface Repacker {
+  /** True for what can be unpacked and is not zstd already. */
+  canRepack(compression: Compression): boolean
+  /**
+   * Begins, once a thread is free. The file may be absent until available() or finish() is called,
+   * and must not shrink or be renamed until the end. The output depends on the NAR, the level and
+   * the release of zstd alone.
+   *
+   * @throws AppError UNVERIFIABLE when canRepack says no; CHECK_FAILED when closed
+   */
+  repack(request: NarRepackRequest): Repacking
+  /** Ends the threads and cancels everything. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface RepackerOptions {
+  /** threads, each started when first needed */
+  readonly workers: number
+  /**
+   * NARs under way at the same time, each with the memory that docs/decisions/0012 tells; 2 for each
+   * worker by default, one for the store and one for a client that waits. The last is kept for
+   * complete files.
+   */
+  readonly maxConcurrent?: number
+  /** the program of the threads, in place of the real one */
+  readonly script?: URL
+}
+
+export function startRepacker(options: RepackerOptions): Repacker {
+  const { workers, maxConcurrent = 2 * workers } = options
+  const pool = startCheckPool({ ...options, maxConcurrent, isBackground: true })
+  return {
+    canRepack,
+    repack({ level, ...request }) {
+      if (!canRepack(request.compression))
+        throw new AppError('UNVERIFIABLE', `narwhal does not repack ${request.compression}`)
+      const work = { ...request, pack: { level } }
+      const check = pool.begin(work, (chunk) => chunks.push(chunk))
+      const chunks = new PackedChunks(
+        (bytes) => check.taken(bytes),
+        () => check.cancel(),
+      )
+      check.verdict.then(
+        (verdict) => chunks.end(verdict.ok ? 'good' : new AppError('CORRUPT', verdict.reason)),
+        (fault: AppError) => chunks.end(fault),
+      )
+      return {
+        available: (bytes) => check.available(bytes),
+        feed: (chunk) => check.feed(chunk),
+        finish: (bytes) => void check.finish(bytes).catch(() => {}),
+        chunks,
+        cancel: () => check.cancel(),
+      }
+    },
+    close: pool.close,
+  }
+}
+
+function canRepack(compression: Compression): boolean {
+  return compression !== 'zstd' && canUnpack(compression)
+}
