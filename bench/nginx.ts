@@ -14,12 +14,32 @@ import { type BenchServer, onCore } from './server.ts'
  * @param directory for its own files
  */
 export async function startNginx(root: string, directory: string): Promise<BenchServer> {
+  return runNginx(directory, (port) => configuration({ root, directory, port }), onCore('server'))
+}
+
+/** The same, on whatever core is free. */
+export async function startNginxFiles(root: string, directory: string): Promise<BenchServer> {
+  return runNginx(directory, (port) => configuration({ root, directory, port }))
+}
+
+/**
+ * Starts nginx on a free port and waits until it listens.
+ *
+ * @param directory for its own files
+ * @param write gives the whole configuration for a port
+ * @param launcher words before its command line
+ */
+export async function runNginx(
+  directory: string,
+  write: (port: number) => string,
+  launcher: readonly string[] = [],
+): Promise<BenchServer> {
   await mkdir(directory, { recursive: true })
   const port = await freePort()
   const config = join(directory, 'nginx.conf')
-  await writeFile(config, configuration({ root, directory, port }))
+  await writeFile(config, write(port))
   const [program = 'nginx', ...words] = [
-    ...onCore('server'),
+    ...launcher,
     ...['nginx', '-p', directory, '-c', config, '-e', 'stderr'],
   ]
   const child = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -47,18 +67,25 @@ export async function nginxVersion(): Promise<string> {
   return /nginx\/(\S+)/.exec(stderr)?.[1] ?? 'unknown'
 }
 
-function configuration(at: { root: string; directory: string; port: number }): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((kind) => `  ${kind}_temp_path ${at.directory}/${kind};`)
-    .join('\n')
-  return `daemon off;
+/** What every configuration needs to stay in its directory and in the foreground. */
+export function preamble(directory: string, workers: number): { main: string; http: string } {
+  const main = `daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
-worker_processes 1;
-pid ${at.directory}/nginx.pid;
+worker_processes ${workers};
+pid ${directory}/nginx.pid;
 error_log stderr warn;
-events { worker_connections 1024; }
+events { worker_connections 1024; }`
+  const http = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `  ${kind}_temp_path ${directory}/${kind};`)
+    .join('\n')
+  return { main, http }
+}
+
+function configuration(at: { root: string; directory: string; port: number }): string {
+  const { main, http } = preamble(at.directory, 1)
+  return `${main}
 http {
-${temporary}
+${http}
   access_log off;
   sendfile on;
   tcp_nopush on;

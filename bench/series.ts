@@ -1,3 +1,5 @@
+import { type Spread, spreadOf } from '../src/cli/bench/spread.ts'
+
 /** One figure of both servers, once a round. */
 export interface Series {
   readonly title: string
@@ -14,22 +16,7 @@ export interface Target {
   readonly value: number
 }
 
-export interface Spread {
-  readonly median: number
-  readonly min: number
-  readonly max: number
-}
-
-export function spreadOf(figures: readonly number[]): Spread {
-  const sorted = figures.toSorted((a, b) => a - b)
-  const at = (place: number) => sorted[place] ?? Number.NaN
-  const middle = (sorted.length - 1) / 2
-  return {
-    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
-    min: at(0),
-    max: at(sorted.length - 1),
-  }
-}
+export { type Spread, spreadOf }
 
 /** narwhal's median as a multiple of nginx's. */
 export function ratioOf(series: Series): number {

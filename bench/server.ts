@@ -37,8 +37,8 @@ export function cpuSecondsOf(pid: number): number {
   })
 }
 
-/** nginx's workers are children of its master. */
-function processesOf(pid: number): number[] {
+/** A server and its children: nginx's workers are children of its master. */
+export function processesOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
   return [pid, ...(children === '' ? [] : children.split(' ').map(Number))]
 }

@@ -11,6 +11,11 @@ export function formatTable(all: readonly Series[]): string {
     formatTarget(series),
     verdict(series),
   ])
+  return alignTable(head, rows)
+}
+
+/** Lays out a Markdown table: the first column to the left, the others to the right. */
+export function alignTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((cells) => cells[column]?.length ?? 0)),
   )
@@ -26,7 +31,8 @@ function pad(cell: string, width: number, column: number): string {
   return column === 0 ? cell.padEnd(width) : cell.padStart(width)
 }
 
-function formatSpread(figures: readonly number[]): string {
+/** For example "21.1 (20.9–21.5)"; a single figure has no spread. */
+export function formatSpread(figures: readonly number[]): string {
   const { median, min, max } = spreadOf(figures)
   const spread = figures.length > 1 ? ` (${formatFigure(min)}–${formatFigure(max)})` : ''
   return formatFigure(median) + spread

@@ -1,10 +1,12 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
 import { Command, CommanderError } from 'commander'
 import { isAppError } from '../errors.ts'
+import { addBench } from './bench.ts'
 import { addCheckConfig } from './check-config.ts'
 import { addDemo } from './demo.ts'
 import { addGc } from './gc.ts'
 import { addKeygen } from './keygen.ts'
+import { addMonitor } from './monitor.ts'
 import { exitCodes, ignoreClosedPipes, paint, tell } from './output.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
@@ -18,7 +20,17 @@ const program = new Command('narwhal')
   // Inherited by every command below: throws where commander would end the process with its code.
   .exitOverride()
   .addHelpText('after', '\nExit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 failed.')
-for (const add of [addServe, addStatus, addVerify, addGc, addCheckConfig, addKeygen, addDemo])
+for (const add of [
+  addServe,
+  addStatus,
+  addMonitor,
+  addVerify,
+  addGc,
+  addCheckConfig,
+  addKeygen,
+  addBench,
+  addDemo,
+])
   add(program)
 
 try {

@@ -1,15 +1,16 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { startNarChecker } from '../codec/nar-check.ts'
 import type { Config } from '../config/config.ts'
 import { keyRing } from '../nix/signature.ts'
 import { type Finding, type VerifyStep, verifyCache } from '../proxy/verify-cache.ts'
-import type { Disk } from '../store/disk.ts'
-import { formatSize } from '../units.ts'
+import { layoutOf } from '../store/layout.ts'
 import { addConfigFlags, loadConfigFrom } from './load-config.ts'
 import { openDataDir } from './open-data-dir.ts'
-import { exitCodes, paint, print, printJson, tell } from './output.ts'
+import { beginning, readCursor, removeCursor, writeCursor } from './verify/cursor.ts'
+import { Progress } from './verify/progress.ts'
+import type { Refetch } from './verify/refetch.ts'
+import { report, type Settled } from './verify/report.ts'
+import { findWidows, listNarinfos } from './verify/widows.ts'
 
 interface Flags {
   readonly config?: string
@@ -18,20 +19,18 @@ interface Flags {
   readonly json?: boolean
 }
 
-/** How far an interrupted run came; beside cache/, as it is no file of a binary cache. */
-const cursorName = 'verify.cursor'
-
 /** Adds `narwhal verify`: reads all of cache/ and says what is wrong with it. */
 export function addVerify(program: Command): void {
   const command = program
     .command('verify')
     .description('check every file kept, down to the last byte; needs the server stopped')
-    .option('--repair', 'delete what is damaged: it is fetched again when asked for')
+    .option('--repair', 'fetch what is damaged again from the upstreams; delete what none has')
     .option('--continue', 'go on where an interrupted run stopped')
     .option('--json', 'write the findings as JSON')
     .addHelpText(
       'after',
-      '\nExit code 0: nothing is damaged, or it was repaired; 1: something is; 3: it could not look.',
+      '\nExit code 0: nothing is damaged, or all of it was repaired; 1: something is damaged, is lost,' +
+        '\nor could not be fetched; 3: it could not look.',
     )
   addConfigFlags(command).action(async () => {
     const flags = command.opts<Flags>()
@@ -40,95 +39,70 @@ export function addVerify(program: Command): void {
 }
 
 async function verify(config: Config, flags: Flags): Promise<void> {
+  const before = await listNarinfos(layoutOf(config.dataDir))
   const disk = await openDataDir(config)
+  const { layout } = disk
   const checker = startNarChecker({ workers: 1 })
-  const cursor = join(disk.layout.root, cursorName)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  process.once('SIGINT', () => stopping.abort())
+  const keys = keyRing([
+    ...config.trustedPublicKeys,
+    ...config.upstreams.flatMap(({ publicKeys }) => publicKeys),
+  ])
+  const check = { layout, keys, storeDir: config.cache.storeDir, checker }
+  // Only a repair pays for loading what fetches.
+  const { openRefetch } = flags.repair ? await import('./verify/refetch.ts') : {}
   const progress = new Progress()
-  const findings: Finding[] = []
-  let isStopped = false
-  process.once('SIGINT', () => {
-    isStopped = true
-  })
+  const settled: Settled[] = []
+  let { after, pending } = flags.continue ? readCursor(layout) : beginning
   let last: VerifyStep | undefined
   let bytes = 0
+  let refetch: Refetch | undefined
+
+  /** Repairs what is damaged, where that is wanted; what it has not come to stays pending. */
+  async function settle(findings: readonly Finding[]): Promise<void> {
+    pending = findings
+    for (const [at, finding] of findings.entries()) {
+      if (!refetch || finding.kind !== 'damaged') {
+        settled.push({ finding, outcome: undefined })
+        continue
+      }
+      const whole = await refetch.scopeOf(finding)
+      pending = [whole, ...findings.slice(at + 1)]
+      // Before anything is taken out: a run that is killed is gone on with, too.
+      writeCursor(layout, { after, pending })
+      const work = refetch.repair(whole)
+      const outcome = await progress.during(work, refetch.inProgress).catch((error: unknown) => {
+        if (!signal.aborted) throw error
+        return undefined
+      })
+      settled.push({ finding: whole, outcome })
+      if (!outcome) return
+    }
+    pending = []
+  }
+
   try {
-    const steps = verifyCache({
-      layout: disk.layout,
-      keys: keyRing([
-        ...config.trustedPublicKeys,
-        ...config.upstreams.flatMap(({ publicKeys }) => publicKeys),
-      ]),
-      storeDir: config.cache.storeDir,
-      checker,
-      after: flags.continue ? readCursor(cursor) : undefined,
-    })
+    refetch = await openRefetch?.(config, { disk, check, signal })
+    await settle([...pending, ...(await findWidows(disk, before))])
+    const arrived = refetch?.arrived ?? new Set()
+    const steps = signal.aborted ? [] : verifyCache({ ...check, after, arrived })
     for await (const step of steps) {
       last = step
       bytes += step.bytes
-      findings.push(...step.findings)
-      if (flags.repair) for (const finding of step.findings) await repair(disk, finding)
+      await settle(step.findings)
+      if (pending.length === 0) after = step.file
       progress.show(step, bytes)
-      if (isStopped) break
+      if (signal.aborted) break
     }
     progress.clear()
-    if (isStopped && last) writeFileSync(cursor, last.file)
-    else rmSync(cursor, { force: true })
+    if (signal.aborted) writeCursor(layout, { after, pending })
+    else removeCursor(layout)
   } finally {
+    await refetch?.close()
     await checker.close()
     await disk.close()
   }
-  const isComplete = !isStopped
-  report({ findings, files: last?.done ?? 0, bytes, isComplete }, flags)
-}
-
-async function repair(disk: Disk, { kind, narinfo, nar }: Finding): Promise<void> {
-  if (kind !== 'damaged') return
-  if (nar !== undefined) await disk.remove(nar)
-  if (narinfo !== undefined) await disk.forget(narinfo)
-}
-
-interface Result {
-  readonly findings: readonly Finding[]
-  readonly files: number
-  readonly bytes: number
-  readonly isComplete: boolean
-}
-
-function report({ findings, files, bytes, isComplete }: Result, flags: Flags): void {
-  const damaged = findings.filter(({ kind }) => kind === 'damaged').length
-  const repaired = flags.repair ? damaged : 0
-  const listed = findings.map(({ kind, file, why }) => ({ kind, file, why }))
-  if (flags.json) printJson({ isComplete, files, bytes, damaged, repaired, findings: listed })
-  else for (const { kind, file, why } of listed) print(`${kind}: ${file}: ${why}`)
-  const colour = damaged > 0 ? 'red' : 'green'
-  const sum = `${damaged} damaged${repaired > 0 ? ', deleted' : ''} of ${files} files, ${formatSize(bytes)} read`
-  tell(paint(colour, sum, process.stderr))
-  if (!isComplete) tell('interrupted: "narwhal verify --continue" goes on from here')
-  if (damaged > repaired || !isComplete) process.exitCode = exitCodes.no
-}
-
-function readCursor(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return undefined
-  }
-}
-
-/** One line on a terminal that says how far it is. */
-class Progress {
-  readonly #isWanted = process.stderr.isTTY === true
-  #shownAt = 0
-
-  show({ done, total }: VerifyStep, bytes: number): void {
-    const now = performance.now()
-    if (!this.#isWanted || now - this.#shownAt < 200) return
-    this.#shownAt = now
-    const percent = Math.floor((100 * done) / total)
-    process.stderr.write(`\r\u001b[K${percent} %  ${done} of ${total} files, ${formatSize(bytes)}`)
-  }
-
-  clear(): void {
-    if (this.#isWanted) process.stderr.write('\r\u001b[K')
-  }
+  report({ settled, files: last?.done ?? 0, bytes, isComplete: !signal.aborted }, flags)
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { type ProgramRun, runProgram } from '../support/program-run.ts'
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts')
+/** What `narwhal` runs. */
+export const main = join(import.meta.dirname, '../../src/cli/main.ts')
 
 /**
  * Runs `narwhal <args>` as a process of its own, to its end.

@@ -2,10 +2,11 @@ import { Agent } from 'node:http'
 import { AppError } from '../../errors.ts'
 import { type NarInfo, parseNarInfo } from '../../nix/narinfo.ts'
 import type { KeyRing } from '../../nix/signature.ts'
-import { baseName, type StoreHash } from '../../nix/store-path.ts'
+import type { StoreHash } from '../../nix/store-path.ts'
 import { signedBy } from '../../nix/trust.ts'
 import { checkNar } from './check-nar.ts'
 import { httpGet, readAll } from './http-get.ts'
+import { walkReferencesFirst } from './references-first.ts'
 import { walk } from './walk.ts'
 
 export interface SubstituteOptions {
@@ -81,28 +82,10 @@ async function queryClosure(
 
 /** Fetches each NAR once those of its references are there; returns the bytes received. */
 async function fetchNars(infos: readonly NarInfo[], limit: number, get: Get): Promise<number> {
-  const missing = new Map<NarInfo, number>()
-  const referrers = new Map<StoreHash, NarInfo[]>(infos.map((info) => [info.storePath.hash, []]))
-  for (const info of infos) {
-    const others = info.references.filter((path) => path.hash !== info.storePath.hash)
-    missing.set(info, others.length)
-    for (const path of others) referrers.get(path.hash)?.push(info)
-  }
   let bytes = 0
-  const ready = infos.filter((info) => missing.get(info) === 0)
-  await walk(ready, limit, async (info) => {
+  await walkReferencesFirst(infos, limit, async (info) => {
     const received = await checkNar(info, await get(info.url))
     bytes += received
-    missing.delete(info)
-    return (referrers.get(info.storePath.hash) ?? []).filter((referrer) => {
-      const left = (missing.get(referrer) ?? 0) - 1
-      missing.set(referrer, left)
-      return left === 0
-    })
   })
-  if (missing.size > 0) {
-    const names = [...missing.keys()].map((info) => baseName(info.storePath))
-    throw new AppError('CORRUPT', `references in a circle: ${names.join(', ')}`)
-  }
   return bytes
 }

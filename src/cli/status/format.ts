@@ -1,62 +1,126 @@
-import type { StatusReport, UpstreamReport } from '../../server/status-report.ts'
 import { requestKinds, requestResults } from '../../telemetry.ts'
 import { formatDuration, formatSize } from '../../units.ts'
-import type { paint } from '../output.ts'
-import { alignRows } from '../output.ts'
+import { formatAge, formatPercent } from '../display/figures.ts'
+import { bar, type Glyphs } from '../display/gauge.ts'
+import {
+  cleanAll,
+  cutMiddle,
+  type Line,
+  type Paint,
+  printLine,
+  type Span,
+} from '../display/text.ts'
+import type { ShownStatus } from './read-status.ts'
 
-const colours = { ready: 'green', degraded: 'yellow', unready: 'red' } as const
+export const stateStyles = { ready: 'green', degraded: 'yellow', unready: 'red' } as const
+
+export interface Look {
+  readonly paint: Paint
+  readonly glyphs: Glyphs
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+const barColumns = 20
+const labelColumns = 12
 
 /** The status of a server for people: one fact a line, aligned. */
-export function formatStatus(report: StatusReport, colour: typeof paint): string {
-  const { cache, memory, notes, state } = report
-  const facts: [string, string][] = [
-    ['narwhal', `${report.version}, up ${formatDuration(report.uptimeSeconds * 1000)}`],
-    ['state', colour(colours[state], state)],
-    ...notes.map(({ message }): [string, string] => ['', colour('yellow', message)]),
-    ['listens on', report.addresses.join(' ')],
-    ...report.upstreams.map((upstream): [string, string] => [
-      'upstream',
-      describeUpstream(upstream, colour),
+export function formatStatus(status: ShownStatus, { paint, glyphs, now }: Look): string {
+  // What an upstream said stands in it too.
+  const shown = cleanAll(status)
+  const { cache, memory, notes, state, prefetch } = shown
+  const facts: [string, Line][] = [
+    ['narwhal', text(`${shown.version}, up ${formatDuration(shown.uptimeSeconds * 1000)}`)],
+    ['state', [{ text: state, style: stateStyles[state] }]],
+    ...notes.map(({ message }): [string, Line] => ['', [{ text: message, style: 'yellow' }]]),
+    ['listens on', text(shown.addresses.join(' '))],
+    ...shown.upstreams.map((upstream): [string, Line] => ['upstream', upstreamLine(upstream, now)]),
+    ['disk', gaugeLine(cache.bytes, cache.maxBytes, glyphs)],
+    ['', text(`${formatSize(cache.freeBytes)} free on its file system`)],
+    ['evicted', text(`${cache.evictions} NARs, ${formatSize(cache.evictedBytes)}`)],
+    ['memory', gaugeLine(memory.bytes, memory.maxBytes, glyphs)],
+    ['', text(`${memory.narinfos} narinfos, ${memory.absences} paths known to be absent`)],
+    ['resident', text(formatSize(memory.residentBytes))],
+    ...requestKinds.map((kind): [string, Line] => [
+      kind,
+      text(formatResults(shown.requests[kind])),
     ]),
-    ['disk', `${share(cache.bytes, cache.maxBytes)}, ${formatSize(cache.freeBytes)} free`],
-    ['evicted', `${cache.evictions} NARs, ${formatSize(cache.evictedBytes)}`],
-    ['memory', `${memory.narinfos} narinfos, ${share(memory.bytes, memory.maxBytes)}`],
-    ['', `${memory.absences} paths known to be absent`],
-    ['resident', formatSize(memory.residentBytes)],
-    ...requestKinds.map((kind): [string, string] => [kind, describeResults(report.requests[kind])]),
+    ['sent', text(formatSources(shown.sentBytes))],
+    ['ahead', text(formatAhead(prefetch))],
     [
-      'sent',
-      Object.entries(report.sentBytes)
-        .map(([source, bytes]) => `${formatSize(bytes)} from ${source}`)
-        .join(', '),
+      'trouble',
+      text(`${shown.brokenResponses} answers cut off, ${shown.shedRequests} turned away`),
     ],
-    ['trouble', `${report.brokenResponses} answers cut off, ${report.shedRequests} turned away`],
-    ['sending', `${report.streams} NARs`],
-    ['downloads', report.downloads.length === 0 ? 'none' : `${report.downloads.length}`],
-    ...report.downloads.map((download): [string, string] => ['', describeDownload(download)]),
+    ['sending', text(`${shown.streams} NARs`)],
+    ['downloads', text(shown.downloads.length === 0 ? 'none' : String(shown.downloads.length))],
+    ...shown.downloads.map((download): [string, Line] => [
+      '',
+      downloadLine(download, { columns: 78 - labelColumns, glyphs }),
+    ]),
   ]
-  return alignRows(facts)
+  return facts
+    .map(([label, line]) => printLine([{ text: label.padEnd(labelColumns) }, ...line], paint))
+    .join('\n')
 }
 
-function describeUpstream(upstream: UpstreamReport, colour: typeof paint): string {
+/** Whether an upstream is asked, and what it did. */
+export function upstreamLine(upstream: ShownStatus['upstreams'][number], now: number): Line {
   const { name, isUp, requests, failures, receivedBytes, lastError } = upstream
-  const standing = isUp ? colour('green', 'up') : colour('red', 'down')
-  const counts = `${requests} requests, ${failures} failed, ${formatSize(receivedBytes)} received`
-  const line = `${name} ${standing}: ${counts}`
-  return lastError ? `${line}; last error ${lastError.at}: ${lastError.message}` : line
+  const standing: Span = isUp ? { text: 'up', style: 'green' } : { text: 'down', style: 'red' }
+  const counts = `: ${requests} requests, ${failures} failed, ${formatSize(receivedBytes)} received`
+  const error = lastError && `; last error ${agoOf(lastError.at, now)}: ${lastError.message}`
+  return [{ text: `${name} ` }, standing, { text: counts }, { text: error ?? '' }]
 }
 
-function describeResults(results: StatusReport['requests']['nar']): string {
+/** How far a NAR has come. */
+export function downloadLine(
+  download: ShownStatus['downloads'][number],
+  { columns, glyphs }: { columns: number; glyphs: Glyphs },
+): Line {
+  const { file, receivedBytes, bytes, readers, isWaiting } = download
+  const percent = bytes === undefined || bytes === 0 ? undefined : (receivedBytes / bytes) * 100
+  const width = Math.min(barColumns, Math.max(6, Math.floor(columns / 6)))
+  const progress = isWaiting
+    ? `waits${bytes === undefined ? '' : ` for ${formatSize(bytes)}`}`
+    : bytes === undefined
+      ? formatSize(receivedBytes)
+      : `${formatPercent(percent)} of ${formatSize(bytes)}`
+  const facts = `  ${progress.padEnd(17)} ${readers} reader${readers === 1 ? '' : 's'}`
+  const room = columns - width - 2 - facts.length
+  const name = cutMiddle(file, room).padEnd(room)
+  const filled = bar(percent ?? 0, width, { glyphs, style: 'cyan' })
+  return [{ text: `${name}  ` }, ...filled, { text: facts }]
+}
+
+/** A part of a whole, as a bar and in words. */
+export function gaugeLine(part: number, whole: number, glyphs: Glyphs): Line {
+  const percent = whole === 0 ? 0 : (part / whole) * 100
+  // A full cache is as it should be, so it is no alarm.
+  const filled = bar(percent, barColumns, { glyphs, style: 'cyan' })
+  return [...filled, { text: `  ${formatSize(part)} of ${formatSize(whole)}` }]
+}
+
+export function formatResults(results: ShownStatus['requests']['nar']): string {
   const seen = requestResults.filter((result) => results[result] > 0)
   return seen.map((result) => `${results[result]} ${result}`).join(', ') || 'none'
 }
 
-function describeDownload(download: StatusReport['downloads'][number]): string {
-  const { file, receivedBytes, bytes, readers, isWaiting } = download
-  const done = bytes === undefined ? formatSize(receivedBytes) : share(receivedBytes, bytes)
-  return `nar/${file}: ${isWaiting ? 'waits for its turn' : done}, ${readers} readers`
+function formatSources(sentBytes: ShownStatus['sentBytes']): string {
+  return Object.entries(sentBytes)
+    .map(([source, bytes]) => `${formatSize(bytes)} from ${source}`)
+    .join(', ')
 }
 
-function share(part: number, whole: number): string {
-  return `${formatSize(part)} of ${formatSize(whole)}`
+function formatAhead({ nar }: ShownStatus['prefetch']): string {
+  return nar.fetched === 0 ? 'none' : `${nar.fetched} NARs fetched ahead, ${nar.used} of them used`
+}
+
+/** "3m ago", of a time as RFC 3339 has it. */
+export function agoOf(at: string, now: number): string {
+  const ms = now - Date.parse(at)
+  return Number.isNaN(ms) ? 'at an unknown time' : formatAge(ms)
+}
+
+function text(words: string): Line {
+  return [{ text: words }]
 }
