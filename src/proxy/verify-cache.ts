@@ -23,8 +23,8 @@ export interface Finding {
   /** Below `cache/`. */
   readonly file: string
   readonly why: string
-  /** What it takes with it when it goes. */
-  readonly narinfo: StoreHash | undefined
+  /** Those that promise it, or the one that is damaged itself. */
+  readonly narinfos: readonly StoreHash[]
   readonly nar: string | undefined
 }
 
@@ -37,44 +37,58 @@ export interface VerifyStep {
   readonly total: number
 }
 
-export interface VerifyOptions {
+export interface CheckOptions {
   readonly layout: Layout
   readonly keys: KeyRing
   readonly storeDir: string
   readonly checker: NarChecker
+}
+
+export interface VerifyOptions extends CheckOptions {
   /** The last file of an earlier run; it goes on after that. */
   readonly after: string | undefined
+  /** NARs that came while it runs, and were checked as they came. */
+  readonly arrived: ReadonlySet<string>
+}
+
+export interface Checked {
+  readonly findings: readonly Finding[]
+  readonly bytes: number
 }
 
 /**
  * Checks every file of `cache/`: narinfos with their NARs first, then NARs that no narinfo promises.
- * NARs are read whole, hashed, and unpacked.
+ * NARs are read whole, hashed, and unpacked. A damaged NAR is told once, however many narinfos
+ * promise it; what is taken out of `cache/` while it runs is passed over.
  *
  * @throws the system's error when a directory cannot be read
  */
 export async function* verifyCache(options: VerifyOptions): AsyncGenerator<VerifyStep> {
-  const { layout, after } = options
+  const { layout, after, arrived } = options
   const inCache = (await readdir(layout.cache)).filter((name) => !wellKnown.has(name)).sort()
   const nars = (await readdir(layout.nars)).sort()
   const files = [...inCache, ...nars.map((name) => `nar/${name}`)]
   const promised = await promisedBy(inCache, layout)
-  const start = after === undefined ? 0 : files.indexOf(after) + 1
+  const told = new Set<string>()
   for (const [at, file] of files.entries()) {
-    if (at < start) continue
+    if (after !== undefined && !comesAfter(file, after)) continue
     const { findings, bytes } = file.startsWith('nar/')
-      ? await checkNar(file.slice(4), promised, options)
+      ? await checkNar(file.slice(4), (nar) => promised.has(nar) || arrived.has(nar), options)
       : await checkNarinfo(file, options)
-    yield { file, bytes, findings, done: at + 1, total: files.length }
+    const news = findings.filter(({ nar }) => nar === undefined || !told.has(nar))
+    for (const { nar } of news) if (nar !== undefined) told.add(nar)
+    yield { file, bytes, findings: news, done: at + 1, total: files.length }
   }
+}
+
+/** In the order of a run; the other file may be gone by now. */
+function comesAfter(file: string, other: string): boolean {
+  const isNar = file.startsWith('nar/')
+  return isNar === other.startsWith('nar/') ? file > other : isNar
 }
 
 const wellKnown = new Set(['nix-cache-info', 'nar', 'log', 'realisations', 'build-trace-v2'])
 const suffix = '.narinfo'
-
-interface Checked {
-  readonly findings: readonly Finding[]
-  readonly bytes: number
-}
 
 async function promisedBy(names: readonly string[], layout: Layout): Promise<Set<string>> {
   const promised = new Set<string>()
@@ -88,14 +102,25 @@ async function promisedBy(names: readonly string[], layout: Layout): Promise<Set
   return promised
 }
 
-async function checkNarinfo(name: string, options: VerifyOptions): Promise<Checked> {
-  const { layout, keys, storeDir } = options
+async function checkNarinfo(name: string, options: CheckOptions): Promise<Checked> {
   const hash = name.slice(0, -suffix.length)
-  if (!name.endsWith(suffix) || !isStoreHash(hash)) {
-    const isListing = /^[0-9a-z]{32}\.ls$/.test(name)
-    return { findings: isListing ? [] : [foreign(name)], bytes: 0 }
-  }
-  const about = { file: name, narinfo: hash, nar: undefined }
+  if (name.endsWith(suffix) && isStoreHash(hash))
+    return (await checkPath(hash, options)) ?? { findings: [], bytes: 0 }
+  const isListing = /^[0-9a-z]{32}\.ls$/.test(name)
+  return { findings: isListing ? [] : [foreign(name)], bytes: 0 }
+}
+
+/**
+ * Checks a narinfo and the NAR it promises.
+ *
+ * @returns undefined when the narinfo is not there
+ */
+export async function checkPath(
+  hash: StoreHash,
+  options: CheckOptions,
+): Promise<Checked | undefined> {
+  const { layout, keys, storeDir } = options
+  const about = { file: hash + suffix, narinfos: [hash], nar: undefined }
   const damaged = (why: string): Checked => ({
     findings: [{ ...about, kind: 'damaged', why }],
     bytes: 0,
@@ -104,6 +129,7 @@ async function checkNarinfo(name: string, options: VerifyOptions): Promise<Check
   try {
     info = parseNarInfo(await readFile(layout.narinfo(hash), 'utf8'))
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     return damaged(messageOf(error))
   }
   const untrusted: Finding[] = []
@@ -117,7 +143,7 @@ async function checkNarinfo(name: string, options: VerifyOptions): Promise<Check
   if (nar === undefined) return damaged(`its URL ${info.url} leads out of nar/`)
   const { why, bytes } = await whyWrong(nar, info, options)
   if (why === undefined) return { findings: untrusted, bytes }
-  const finding = { kind: 'damaged', file: `nar/${nar}`, why, narinfo: hash, nar } as const
+  const finding = { kind: 'damaged', file: `nar/${nar}`, why, narinfos: [hash], nar } as const
   return { findings: [...untrusted, finding], bytes }
 }
 
@@ -125,7 +151,7 @@ async function checkNarinfo(name: string, options: VerifyOptions): Promise<Check
 async function whyWrong(
   nar: string,
   info: NarInfo,
-  { layout, checker }: VerifyOptions,
+  { layout, checker }: CheckOptions,
 ): Promise<{ readonly why: string | undefined; readonly bytes: number }> {
   const path = layout.nar(nar)
   try {
@@ -148,15 +174,15 @@ async function whyWrong(
 /** Checks a NAR that no narinfo promises: its name may say what its bytes must be. */
 async function checkNar(
   name: string,
-  promised: ReadonlySet<string>,
-  { layout }: VerifyOptions,
+  isPromised: (name: string) => boolean,
+  { layout }: CheckOptions,
 ): Promise<Checked> {
-  if (promised.has(name)) return { findings: [], bytes: 0 }
   const file = `nar/${name}`
   const parsed = parseNarFile(name)
   const stats = await stat(layout.nar(name)).catch(() => undefined)
-  if (!parsed || !stats?.isFile()) return { findings: [foreign(file)], bytes: 0 }
-  const about = { file, narinfo: undefined, nar: name }
+  if (!stats || isPromised(name)) return { findings: [], bytes: 0 }
+  if (!parsed || !stats.isFile()) return { findings: [foreign(file)], bytes: 0 }
+  const about = { file, narinfos: [], nar: name }
   const bytes = stats.size
   const damaged = (why: string): Checked => ({
     findings: [{ ...about, kind: 'damaged', why }],
@@ -176,7 +202,7 @@ async function checkNar(
 
 function foreign(file: string): Finding {
   const why = 'is no file of a binary cache; narwhal leaves it alone'
-  return { kind: 'foreign', file, why, narinfo: undefined, nar: undefined }
+  return { kind: 'foreign', file, why, narinfos: [], nar: undefined }
 }
 
 async function hashOf(path: string): Promise<Hash> {

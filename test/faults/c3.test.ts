@@ -9,11 +9,11 @@ faultTest(
   { timeout: 120_000 },
   async (stage) => {
     const { narwhal, upstream, info, bytes } = stage
-    await stage.narinfo()
-    const members = Array.from({ length: clients }, () =>
-      joinCrowd(narwhal.port, `/${info.url}`, bytes),
+    const read = () => joinCrowd(narwhal.port, `/${info.url}`, bytes).fate
+    const fates = await stage.expectQuickHits(
+      () => Promise.all(Array.from({ length: clients }, read)),
+      { atOnce: clients },
     )
-    const fates = await Promise.all(members.map(({ fate }) => fate))
     expect(fates.filter(({ isRight }) => !isRight)).toEqual([])
     expect(upstream.count(/^\/nar\//)).toBe(1)
   },

@@ -7,11 +7,17 @@ import { createServer } from 'node:tls'
 import { describe, expect, test } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { atTestEnd } from '../support/at-test-end.ts'
+import { dataDirOf } from '../support/data-dir.ts'
+import { expectServed } from '../support/expect-served.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { faultStage, faultTest } from '../support/fault-stage.ts'
 import * as faults from '../support/faults.ts'
+import { startNarwhal } from '../support/narwhal-process.ts'
 import { testWith } from '../support/programs.ts'
+import { requestRaw } from '../support/raw-http.ts'
+import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { startUnansweredPort } from '../support/unanswered-port.ts'
 
 const isNarinfo = /\.narinfo$/
 const isNar = /^\/nar\//
@@ -22,7 +28,7 @@ const soonMs = 2_000
 const away: Readonly<Record<string, () => Promise<string>>> = {
   'a closed port': async () => 'http://127.0.0.1:1',
   'a name that does not exist': async () => 'http://narwhal-test.invalid',
-  'a black hole': async () => {
+  'an open port that says nothing': async () => {
     const silent = await startFakeUpstream(await tempDir('silent'))
     silent.script(/./, faults.silence())
     return silent.url
@@ -33,18 +39,31 @@ const away: Readonly<Record<string, () => Promise<string>>> = {
   },
 }
 
+/** With this upstream preferred, another one makes up for it before anybody notices. */
+async function expectOtherSoon(preferred: string): Promise<void> {
+  const stage = await faultStage({ before: [preferred], paths: 8 })
+  const { cache, info } = stage
+  const soon = { timeoutMs: soonMs }
+  for (const { storePath } of cache.infos)
+    expect((await stage.get(`/${storePath.hash}.narinfo`, soon)).status).toBe(200)
+  expect(await stage.get(`/${info.url}`, soon)).toMatchObject({ status: 200, end: 'clean' })
+  await stage.expectOracles()
+}
+
 describe('U1: of two upstreams the preferred one is', () => {
   for (const [name, make] of Object.entries(away)) {
     test(`${name}: the other answers soon`, { timeout: 60_000 }, async () => {
-      const stage = await faultStage({ before: [await make()], paths: 8 })
-      const { cache, info } = stage
-      const soon = { timeoutMs: soonMs }
-      for (const { storePath } of cache.infos)
-        expect((await stage.get(`/${storePath.hash}.narinfo`, soon)).status).toBe(200)
-      expect(await stage.get(`/${info.url}`, soon)).toMatchObject({ status: 200, end: 'clean' })
-      await stage.expectOracles()
+      await expectOtherSoon(await make())
     })
   }
+
+  testWith(['perl'])(
+    'a black hole that answers no SYN: the other answers soon',
+    { timeout: 60_000 },
+    async () => {
+      await expectOtherSoon((await startUnansweredPort()).url)
+    },
+  )
 
   testWith(['openssl'])('TLS with a certificate nobody vouches for: never believed', async () => {
     const dir = await tempDir('tls')
@@ -72,16 +91,12 @@ describe('U1: of two upstreams the preferred one is', () => {
     await stage.expectOracles()
   })
 
-  faultTest(
-    'a black hole: it is not asked for ever',
-    { upstreams: 2, paths: 30 },
-    async (stage) => {
-      const { upstream, cache } = stage
-      upstream.script(/./, faults.status(503))
-      for (const info of cache.infos) expect((await stage.narinfo(info)).status).toBe(200)
-      expect(upstream.count(isNarinfo)).toBeLessThan(10)
-    },
-  )
+  faultTest('in trouble: it is not asked for ever', { upstreams: 2, paths: 30 }, async (stage) => {
+    const { upstream, cache } = stage
+    upstream.script(/./, faults.status(503))
+    for (const info of cache.infos) expect((await stage.narinfo(info)).status).toBe(200)
+    expect(upstream.count(isNarinfo)).toBeLessThan(10)
+  })
 })
 
 describe('U1: all upstreams are away', () => {
@@ -126,6 +141,34 @@ describe('U1: all upstreams are away', () => {
       await stage.narwhal.logged(/cannot be reached/)
       await upstream.up()
       expect((await answer).status).toBe(200)
+    },
+  )
+})
+
+describe('U1: the only upstream is a black hole', () => {
+  testWith(['perl'])(
+    'all that is cached is served, the breaker opens, and then the rest is 503 at once',
+    { timeout: 120_000 },
+    async () => {
+      const cache = await syntheticCache({ paths: 1, totalBytes: 300_000 })
+      const [kept] = cache.infos as [NarInfo]
+      const narwhal = await startNarwhal({
+        upstreams: [(await startUnansweredPort()).url],
+        trustedKeys: [cache.publicKey],
+        dataDir: await dataDirOf(cache),
+        env: { NARWHAL_LIMITS_PATIENCE: '500ms' },
+      })
+      const ask = (digit: string) =>
+        requestRaw(`${narwhal.url}/${digit.repeat(32)}.narinfo`, { timeoutMs: 20_000 })
+      const unknown = ['0', '1', '2'].map(ask)
+      await expectServed(narwhal.url, cache, kept)
+      for (const { status } of await Promise.all(unknown)) expect(status).toBe(503)
+      await narwhal.logged(/is away and asked no more/)
+      const asked = performance.now()
+      expect((await ask('3')).status).toBe(503)
+      // no connection is tried any more, which would take seconds to fail
+      expect(performance.now() - asked).toBeLessThan(soonMs)
+      await expectServed(narwhal.url, cache, kept)
     },
   )
 })

@@ -31,6 +31,24 @@ test.each(['e0', 'o0', 't0', 'u0', 'A0', ' 0', '-0', 'é0'])('refuses the letter
   expect(codeOf(() => decodeBase32(text))).toBe('BAD_BASE32')
 })
 
+test('refuses a letter that is none of its own, wherever it stands', () => {
+  const letters = fc.nat(0xffff).map((code) => String.fromCharCode(code))
+  const foreign = letters.filter((letter) => !/^[0-9a-df-np-sv-z]$/.test(letter))
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 1, maxLength: 40 }),
+      fc.nat(),
+      foreign,
+      (bytes, at, put) => {
+        const text = encodeBase32(bytes)
+        const place = at % text.length
+        const bent = text.slice(0, place) + put + text.slice(place + 1)
+        expect(codeOf(() => decodeBase32(bent))).toBe('BAD_BASE32')
+      },
+    ),
+  )
+})
+
 test('refuses a length that no whole number of bytes has', () => {
   for (const length of [1, 3, 6, 51, 54])
     expect(codeOf(() => decodeBase32('0'.repeat(length)))).toBe('BAD_BASE32')

@@ -18,6 +18,15 @@ test('every notation says the same hash', () => {
   )
 })
 
+test('from every notation every other comes out the same', () => {
+  const notation = fc.constantFrom(...notations)
+  fc.assert(
+    fc.property(anyHash, notation, notation, (hash, from, to) => {
+      expect(formatHash(parseHash(formatHash(hash, from)), to)).toBe(formatHash(hash, to))
+    }),
+  )
+})
+
 test('reads a bare digest where the algorithm is known', () => {
   fc.assert(
     fc.property(anyHash, fc.constantFrom('nix32', 'hex', 'base64'), (hash, notation) => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { NarNode } from '../../src/nix/nar.ts'
@@ -94,6 +96,41 @@ test('any cutting into pieces, empty ones too, gives the same', () => {
     }),
   )
 })
+
+test('a damaged NAR is refused with the same words, whatever pieces it comes in', () => {
+  const pieceSizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 })
+  fc.assert(
+    fc.property(
+      narNode,
+      fc.nat(),
+      fc.uint8Array({ maxLength: 9 }),
+      pieceSizes,
+      (node, at, put, sizes) => {
+        const whole = Buffer.from(encodeNar(node))
+        const from = at % whole.length
+        const bytes = Buffer.concat([whole.subarray(0, from), put, whole.subarray(from + 1)])
+        const pieces: Uint8Array[] = []
+        for (let start = 0, i = 0; start < bytes.length; i++) {
+          const size = sizes[i % sizes.length] as number
+          pieces.push(bytes.subarray(start, start + size))
+          start += size
+        }
+        expect(faultOf(...pieces)).toBe(faultOf(bytes))
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
+/** What the decoder says is wrong; undefined when nothing is. */
+function faultOf(...pieces: Uint8Array[]): string | undefined {
+  try {
+    decodeTree(...pieces)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
 
 test('every NAR cut short is refused by end(), and not before', () => {
   const bytes = nar(...directory(entry('a'), entry('b')))
@@ -249,6 +286,27 @@ test('contents of gigabytes pass through without being kept', () => {
   decoder.write(nar(')'))
   decoder.end()
   expect(seen).toBe(piece.length * 4096)
+})
+
+test('a directory of 50,000 entries takes no more memory than one of a few', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const decoder = new NarDecoder({ regular: () => undefined })
+  const bytes = Buffer.from(nar(...entry('entry 00000000')))
+  const digits = bytes.indexOf('00000000')
+  const write = (from: number, to: number) => {
+    for (let at = from; at < to; at += 1) {
+      bytes.write(String(at).padStart(8, '0'), digits)
+      decoder.write(bytes)
+    }
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  decoder.write(nar(magic, '(', 'type', 'directory'))
+  const before = write(0, 1000)
+  expect(write(1000, 50_000) - before).toBeLessThan(2 << 20)
+  decoder.write(nar(')'))
+  decoder.end()
 })
 
 test('any bytes are a NAR or BAD_NAR', () => {

@@ -19,10 +19,13 @@ import {
 } from '../../src/nix/signature.ts'
 import { testWith } from '../support/programs.ts'
 import { narNode } from './arbitraries.ts'
+import { codeOf } from './code-of.ts'
 import { realNix } from './real-nix.ts'
 import { decodeTree } from './tree-builder.ts'
 
 const test = testWith(['nix', 'nix-store'])
+/** Each starts two programs. */
+const maxRestores = 12
 
 test('nix hash writes every notation as we do', async () => {
   const nix = await realNix()
@@ -91,6 +94,33 @@ test('nix-store --restore takes what we encode, and dumps it the same', async ()
     nix.run('nix-store', ['--restore', path], nar)
     expect(nix.run('nix-store', ['--dump', path]).equals(nar)).toBe(true)
   }
+})
+
+test('of damaged dumps, what we take nix-store --restore takes too, and dumps it the same', async () => {
+  const nix = await realNix()
+  const dumps = fc.sample(narNode, 10).map((node, i) => {
+    const path = join(nix.dir, `dumped-${i}`)
+    nix.run('nix-store', ['--restore', path], encodeNar(node))
+    return nix.run('nix-store', ['--dump', path])
+  })
+  let taken = 0
+  const property = fc.property(
+    fc.constantFrom(...dumps),
+    fc.nat(),
+    fc.integer({ min: 1, max: 255 }),
+    (dump, at, flip) => {
+      const bytes = Buffer.from(dump)
+      const place = at % bytes.length
+      bytes.writeUInt8((bytes[place] as number) ^ flip, place)
+      if (codeOf(() => decodeTree(bytes)) !== undefined || taken >= maxRestores) return
+      taken += 1
+      const path = join(nix.dir, `damaged-${taken}`)
+      nix.run('nix-store', ['--restore', path], bytes)
+      expect(nix.run('nix-store', ['--dump', path]).equals(bytes)).toBe(true)
+    },
+  )
+  fc.assert(property, { numRuns: 1000 })
+  expect(taken).toBeGreaterThan(0)
 })
 
 test('keys of nix-store --generate-binary-cache-key are read, and sign as tweetnacl does', async () => {

@@ -19,6 +19,8 @@ export interface AuditOptions {
   readonly maxBytes?: number
   /** partial downloads that may stand in tmp/; default 0 */
   readonly maxPartials?: number
+  /** a narinfo may lack its FileSize, as one does whose field name a flipped bit has made unknown */
+  readonly mayLackFileSize?: boolean
 }
 
 /**
@@ -30,7 +32,11 @@ export interface AuditOptions {
  */
 export async function auditDataDir(
   dataDir: string,
-  { maxBytes = Number.POSITIVE_INFINITY, maxPartials = 0 }: AuditOptions = {},
+  {
+    maxBytes = Number.POSITIVE_INFINITY,
+    maxPartials = 0,
+    mayLackFileSize = false,
+  }: AuditOptions = {},
 ): Promise<string[]> {
   const cache = join(dataDir, 'cache')
   const files = new Map<string, Buffer>()
@@ -39,7 +45,7 @@ export async function auditDataDir(
   const total = [...files.values()].reduce((sum, { length }) => sum + length, 0)
   return [
     ...misnamed(files),
-    ...(await brokenPromises(cache, files)),
+    ...(await brokenPromises(cache, files, mayLackFileSize)),
     ...indexErrors(join(dataDir, 'index.sqlite'), files),
     ...(await leftovers(join(dataDir, 'tmp'), maxPartials)),
     ...(total > maxBytes ? [`the NARs take ${total} bytes of ${maxBytes}`] : []),
@@ -54,15 +60,21 @@ function misnamed(files: ReadonlyMap<string, Buffer>): string[] {
   })
 }
 
-async function brokenPromises(cache: string, files: ReadonlyMap<string, Buffer>) {
+async function brokenPromises(
+  cache: string,
+  files: ReadonlyMap<string, Buffer>,
+  mayLackFileSize: boolean,
+) {
   const flaws: string[] = []
   for (const name of await readdir(cache)) {
     if (!name.endsWith('.narinfo')) continue
     const info = parseNarInfo(await readFile(join(cache, name), 'utf8'))
     const file = files.get(info.url.replace('nar/', ''))
+    const isSized = info.fileSize !== undefined || !mayLackFileSize
     const nar = file && unpackers[info.compression]?.(file)
     if (!file) flaws.push(`${name} stands without ${info.url}`)
-    else if (file.length !== info.fileSize) flaws.push(`${info.url} has ${file.length} bytes`)
+    else if (isSized && file.length !== info.fileSize)
+      flaws.push(`${info.url} has ${file.length} bytes`)
     if (nar && formatDigest(sha256(nar), 'nix32') !== formatDigest(info.narHash, 'nix32'))
       flaws.push(`${info.url} unpacks to another NAR than ${name} says`)
   }

@@ -18,8 +18,10 @@ export interface CrowdMember {
 }
 
 export interface MemberOptions {
-  /** reads no faster than this; default: as fast as it comes */
+  /** reads no faster than this, and with 0 nothing at all; default: as fast as it comes */
   readonly bytesPerSecond?: number
+  /** between one read and the next, in milliseconds; default 1000 */
+  readonly everyMs?: number
 }
 
 /**
@@ -30,7 +32,7 @@ export function joinCrowd(
   port: number,
   path: string,
   right: Uint8Array,
-  { bytesPerSecond }: MemberOptions = {},
+  { bytesPerSecond, everyMs = 1000 }: MemberOptions = {},
 ): CrowdMember {
   const truth = Buffer.from(right.buffer, right.byteOffset, right.length)
   const socket = connect(port, '127.0.0.1')
@@ -58,7 +60,7 @@ export function joinCrowd(
     takeBody(head.subarray(end))
   }
   if (bytesPerSecond === undefined) socket.on('data', take)
-  else readSlowly(socket, bytesPerSecond, take)
+  else if (bytesPerSecond > 0) readSlowly(socket, { bytesPerSecond, everyMs }, take)
   socket.on('error', () => undefined)
   socket.on('close', () => {
     const isWhole = status === 200 && received === announced && received === truth.length
@@ -74,11 +76,26 @@ export function joinCrowd(
 }
 
 /** Takes a little every now and then, and leaves the rest in the kernel. */
-function readSlowly(socket: Socket, bytesPerSecond: number, take: (data: Buffer) => void): void {
+function readSlowly(
+  socket: Socket,
+  { bytesPerSecond, everyMs }: Required<MemberOptions>,
+  take: (data: Buffer) => void,
+): void {
+  const most = Math.ceil((bytesPerSecond * everyMs) / 1000)
+  let due = 0
+  const takeWhatIsDue = () => {
+    while (due > 0) {
+      const data: Buffer | null = socket.read(Math.min(due, socket.readableLength || 1))
+      if (data === null) return
+      due -= data.length
+      take(data)
+    }
+  }
   const timer = setInterval(() => {
-    const data: Buffer | null = socket.read(Math.min(bytesPerSecond, socket.readableLength || 1))
-    if (data !== null) take(data)
-  }, 1000)
+    due = most
+    takeWhatIsDue()
+  }, everyMs)
+  socket.on('readable', takeWhatIsDue)
   // a paused socket would not notice that the other end is gone
   socket.on('end', () => socket.destroy())
   socket.on('close', () => clearInterval(timer))

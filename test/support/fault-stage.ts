@@ -10,8 +10,10 @@ import {
   type Baseline,
   baselineOf,
   expectCalm,
+  expectQuickHits,
   expectSoundDataDir,
   expectTruth,
+  type QuickHits,
 } from './oracles.ts'
 import { type RawResponse, type RequestOptions, requestRaw } from './raw-http.ts'
 import { type SyntheticCache, syntheticCache } from './synthetic-cache.ts'
@@ -59,6 +61,8 @@ export interface FaultStage {
   /** of `info` unless said otherwise */
   narinfo(info?: NarInfo): Promise<RawResponse>
   nar(options?: RequestOptions): Promise<RawResponse>
+  /** Oracle E, asked of the narinfo of `info` while the load runs. */
+  expectQuickHits<T>(load: () => Promise<T>, options?: Omit<QuickHits, 'path'>): Promise<T>
   /** Oracle C, while it runs. */
   expectCalm(): Promise<void>
   /** Oracles C and B, and with that the end of the server; faultTest ends with them. */
@@ -125,6 +129,10 @@ export async function faultStage(options: StageOptions = {}): Promise<FaultStage
     },
     narinfo: ({ storePath } = info) => stage.get(`/${storePath.hash}.narinfo`),
     nar: (request) => stage.get(`/${info.url}`, request),
+    async expectQuickHits(load, quick) {
+      await stage.narinfo()
+      return expectQuickHits(narwhal, load, { ...quick, path: `/${info.storePath.hash}.narinfo` })
+    },
     expectCalm: () => expectCalm(narwhal, baseline, upstreams),
     async expectOracles() {
       await stage.expectCalm()

@@ -9,7 +9,11 @@ import { removeTree, tempDir } from './temp-dir.ts'
  */
 export interface NixClient {
   /** `nix copy --from URL`: asks HEAD and GET of narinfos, fetches NARs one at a time */
-  copyFrom(url: string, path: string): Promise<ProgramRun>
+  copyFrom(url: string, ...paths: string[]): Promise<ProgramRun>
+  /** `nix-store -r --dry-run`: asks for narinfos, fetches nothing */
+  dryRun(url: string, path: string): Promise<ProgramRun>
+  /** `nix path-info -r` of what a cache has: asks for narinfos, fetches nothing */
+  pathInfo(url: string, path: string): Promise<ProgramRun>
   /** `nix-store -r` with these substituters: fetches NARs in parallel */
   realise(urls: string | readonly string[], path: string): Promise<ProgramRun>
   /** `nix build` of an expression's attribute `app`; may substitute, but not build, a thing */
@@ -50,7 +54,10 @@ export async function freshNixClient(options: NixClientOptions): Promise<NixClie
     runProgram(program, [...args, ...settings], { cwd: dir, env })
 
   return {
-    copyFrom: (url, path) => run('nix', 'copy', '--from', url, '--to', store, path),
+    copyFrom: (url, ...paths) => run('nix', 'copy', '--from', url, '--to', store, ...paths),
+    dryRun: (url, path) =>
+      run('nix-store', '--store', store, '--realise', '--dry-run', path, ...substituters(url)),
+    pathInfo: (url, path) => run('nix', 'path-info', '-r', '--store', url, path),
     realise: (urls, path) =>
       run('nix-store', '--store', store, '--realise', path, ...substituters(urls)),
     build: (urls, expression) =>

@@ -2,12 +2,18 @@ import { readdir, readlink } from 'node:fs/promises'
 import { expect } from 'vitest'
 import { MiB } from '../../src/units.ts'
 import { type AuditOptions, auditDataDir } from './audit-data-dir.ts'
+import { hotHitsDuring } from './hot-hits.ts'
 import type { NarwhalProcess } from './narwhal-process.ts'
 import type { RawResponse } from './raw-http.ts'
 
 /** How long after a fault everything must be as it was before. */
 const calmWithinMs = 10_000
 const mayGrowBytes = 20 * MiB
+const maxHotHitMs = 50
+/** What one turn of the event loop may spend on each client that comes at the same moment. */
+const maxTurnMsPerClient = 2
+/** How much more a machine's moods cost a busy server than a bare one. */
+const noiseFactor = 10
 
 /**
  * Oracle A: what ended cleanly as 200 or 206 is the origin's, byte for byte. Everything else is
@@ -34,6 +40,25 @@ export async function expectSoundDataDir(dataDir: string, options?: AuditOptions
   await expect
     .poll(() => auditDataDir(dataDir, options), { timeout: calmWithinMs, interval: 100 })
     .toEqual([])
+}
+
+/**
+ * Oracle C for memory over a long time: a line through these figures, taken at even intervals under
+ * an even load, rises by no more than so many bytes from the first to the last.
+ */
+export function expectLevel(held: readonly number[], mayGrowBytes: number): void {
+  const middle = (held.length - 1) / 2
+  const mean = held.reduce((sum, bytes) => sum + bytes, 0) / held.length
+  let rise = 0
+  let run = 0
+  for (const [at, bytes] of held.entries()) {
+    rise += (at - middle) * (bytes - mean)
+    run += (at - middle) ** 2
+  }
+  const grownBytes = (rise / run) * (held.length - 1)
+  const inMiB = held.map((bytes) => (bytes / MiB).toFixed(1)).join(' ')
+  console.info(`grown by ${(grownBytes / MiB).toFixed(2)} MiB: ${inMiB}`)
+  expect(grownBytes, inMiB).toBeLessThanOrEqual(mayGrowBytes)
 }
 
 /** What a server holds while nobody asks it anything. */
@@ -80,6 +105,47 @@ export async function expectCalm(
  */
 export function expectNoGrowth(warm: readonly number[], later: readonly number[]): void {
   expect(Math.min(...later) - Math.max(...warm)).toBeLessThan(mayGrowBytes)
+}
+
+export interface QuickHits {
+  /** What is asked for; narwhal must have it in memory. */
+  readonly path: string
+  /**
+   * Clients that come at the same moment, where they are hundreds. One event loop serves them in
+   * turn, and filling the kernel's buffers for each new stream takes it up to two milliseconds, which
+   * are allowed for each: what stands still for longer than its clients keep it busy is still seen.
+   */
+  readonly atOnce?: number
+}
+
+/**
+ * Oracle E: while a load runs, 99 of 100 answers from memory come within 50 ms, and all of them come.
+ *
+ * Time by the clock would tell as much about the machine as about the server, so what a machine does
+ * to any server is taken out. The kernel says how long a thread was ready to run and was not let
+ * (schedstat): the waiting of the server's main thread, and of the asking process, does not count.
+ * What is left is the server's own: the processor time it spends on other things first, and the
+ * system calls it sleeps in. A host that lends its processors elsewhere shows in neither, but in what
+ * a bare node:http server beside it takes, measured in the same way at the same moments: ten times
+ * that is allowed on top, as a server with work to do is hit that much more often.
+ *
+ * A question is asked every 10 ms whether or not the one before is answered, so that standing still
+ * for long counts for long.
+ *
+ * @returns what the load does
+ */
+export async function expectQuickHits<T>(
+  narwhal: NarwhalProcess,
+  load: () => Promise<T>,
+  { path, atOnce = 0 }: QuickHits,
+): Promise<T> {
+  const { result, count, p99Ms, bareP99Ms, faults } = await hotHitsDuring(narwhal, path, load)
+  const allowedMs = maxHotHitMs + atOnce * maxTurnMsPerClient
+  const figures = `p99 of ${count} hot hits ${p99Ms.toFixed(1)} ms (bare ${bareP99Ms.toFixed(1)})`
+  console.info(figures)
+  expect(faults, 'in place of hot hits').toEqual([])
+  expect(p99Ms, figures).toBeLessThanOrEqual(allowedMs + bareP99Ms * noiseFactor)
+  return result
 }
 
 /**
