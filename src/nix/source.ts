@@ -16,6 +16,12 @@ export interface NarBody {
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
+/** How a source is asked. */
+export interface AskOptions {
+  /** True when no client waits for the answer: it is asked once only, and told so. */
+  readonly isPrefetch?: boolean
+}
+
 /**
  * A binary cache as the protocol sees it, whatever lies behind.
  *
@@ -25,8 +31,8 @@ export interface NarBody {
 export interface Source {
   /** What logs and errors call it. */
   readonly name: string
-  narinfo(hash: StoreHash, signal: AbortSignal): Promise<NarInfo | undefined>
-  nar(request: NarRequest, signal: AbortSignal): Promise<NarBody | undefined>
+  narinfo(hash: StoreHash, signal: AbortSignal, options?: AskOptions): Promise<NarInfo | undefined>
+  nar(request: NarRequest, signal: AbortSignal, options?: AskOptions): Promise<NarBody | undefined>
   /**
    * Asks for something small, to see whether it answers at all.
    *

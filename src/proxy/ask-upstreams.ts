@@ -20,6 +20,8 @@ export interface Question {
   readonly storeDir: string
   readonly log: Log
   readonly signal: AbortSignal
+  /** True when no client waits for the answer. */
+  readonly isPrefetch?: boolean
 }
 
 /**
@@ -88,11 +90,11 @@ export async function askUpstreams(
 /** Asks one upstream, and takes only what can be trusted. */
 export async function askOne(
   upstream: Upstream,
-  { hash, storeDir }: Question,
+  { hash, storeDir, isPrefetch = false }: Question,
   signal: AbortSignal,
 ): Promise<NarInfo | undefined> {
   const { source, keys, verify } = upstream
-  const info = await source.narinfo(hash, signal)
+  const info = await source.narinfo(hash, signal, { isPrefetch })
   if (!info) return undefined
   try {
     requireTrust(info, { hash, storeDir, keys, verify })

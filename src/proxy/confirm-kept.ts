@@ -4,8 +4,8 @@ import type { Log } from '../telemetry.ts'
 import { infoOf, narHashText } from './hand-out.ts'
 
 /**
- * Holds a NAR on the disk against the NarHash of its narinfo, for files that came here without one:
- * fetched by name alone, or left between two steps by a crash. A wrong one is removed.
+ * Holds a NAR on the disk against the NarHash of its narinfo, where only the hash of the file was
+ * checked when it came, or it was left between two steps by a crash. A wrong one is removed.
  *
  * @param bytes length of the file
  */
@@ -28,11 +28,19 @@ export async function confirmKept(
   })
   const verdict = await check.finish(bytes)
   if (verdict.ok) {
-    const narHash = narHashText(info)
-    const same = records.filter((record) => narHashText(infoOf(record)) === narHash)
-    await disk.confirm(file, narHash, same)
+    await noteRight(file, disk)
     return
   }
   log.error({ code: 'CORRUPT', file }, `removed nar/${file}: ${verdict.reason}`)
   await disk.remove(file)
+}
+
+/** Notes that a NAR on the disk is what its narinfos say. */
+export async function noteRight(file: string, disk: Disk): Promise<void> {
+  const records = disk.narinfosOfFile(file)
+  const [first] = records
+  if (!first) return
+  const narHash = narHashText(infoOf(first))
+  const same = records.filter((record) => narHashText(infoOf(record)) === narHash)
+  await disk.confirm(file, narHash, same)
 }

@@ -1,9 +1,9 @@
 import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
-import type { Hash } from '../nix/hash.ts'
 import type { Download } from '../store/download.ts'
 import { countUnverified, type Log } from '../telemetry.ts'
-import { type IntakeTools, NarIntake } from './nar-intake.ts'
+import { type FilledNar, type IntakeTools, NarIntake } from './nar-intake.ts'
 import type { NarOffer, NarPlan } from './nar-plan.ts'
+import type { NarRun } from './nar-run.ts'
 import { type OpenOffer, openFirst } from './open-first.ts'
 import { type Patience, persist } from './persist.ts'
 
@@ -15,6 +15,8 @@ const resumable = [...upstreamTroubles, 'UPSTREAM_MALFORMED'] as const
 
 export interface FillTools extends IntakeTools, Patience {
   readonly log: Log
+  /** For whom it is fetched, and how much it may take. */
+  readonly run: Pick<NarRun, 'isAhead' | 'joined' | 'giveWay'>
 }
 
 /**
@@ -22,21 +24,20 @@ export interface FillTools extends IntakeTools, Patience {
  * for it once every hash is right.
  *
  * @param offers names the places anew each time it is called
- * @returns the hash of the file
  * @throws AppError NAR_GONE when every upstream says it has none; else the last fault met
  */
 export async function fillNar(
   plan: NarPlan,
   offers: () => AsyncIterable<NarOffer>,
   { download, ...tools }: FillTools & { readonly download: Download },
-): Promise<Hash> {
+): Promise<FilledNar> {
   const intake = new NarIntake(plan, download, tools)
   try {
     await intake.readKept()
     const round = () => tryOffers(plan, offers(), { ...tools, intake })
-    const fileHash = await persist(round, () => intake.lastProgress, tools)
+    const filled = await persist(round, () => intake.lastProgress, tools)
     download.vouch()
-    return fileHash
+    return filled
   } finally {
     intake.end()
   }
@@ -47,8 +48,8 @@ async function tryOffers(
   plan: NarPlan,
   offers: AsyncIterable<NarOffer>,
   { intake, ...tools }: FillTools & { readonly intake: NarIntake },
-): Promise<Hash> {
-  const { quarantine, log, signal } = tools
+): Promise<FilledNar> {
+  const { quarantine, log, signal, run } = tools
   const file = plan.file.name
   const queue = new OfferQueue(offers)
   let fault: AppError | undefined
@@ -82,10 +83,11 @@ async function tryOffers(
     const from = intake.received
     const opened = await openFirst(places, {
       signal,
+      urgent: run.joined,
       async open({ upstream, url }, openSignal) {
         const { name } = upstream.source
         if (!quarantine.has(name, file))
-          return upstream.source.nar({ url, offset: from }, openSignal)
+          return upstream.source.nar({ url, offset: from }, openSignal, { isPrefetch: run.isAhead })
         throw new AppError('CORRUPT', `${name} sent nar/${file} damaged a moment ago`)
       },
       onFault(offer, error) {
@@ -97,7 +99,7 @@ async function tryOffers(
     if (!opened) throw fault ?? gone(file)
     const { name } = opened.offer.upstream.source
     try {
-      await takeAll(opened, intake)
+      await takeAll(opened, intake, run)
       return await intake.requireRight(name)
     } catch (error) {
       const gained = intake.received > from
@@ -128,11 +130,18 @@ async function* onlyOnce(offer: NarOffer): AsyncGenerator<NarOffer> {
   yield offer
 }
 
-async function takeAll({ offer, body, abort }: OpenOffer, intake: NarIntake): Promise<void> {
+async function takeAll(
+  { offer, body, abort }: OpenOffer,
+  intake: NarIntake,
+  run: Pick<NarRun, 'giveWay'>,
+): Promise<void> {
   const { name } = offer.upstream.source
   try {
     intake.expect(body.size, name)
-    for await (const chunk of body.chunks) await intake.take(chunk, name)
+    for await (const chunk of body.chunks) {
+      await run.giveWay()
+      await intake.take(chunk, name)
+    }
     intake.requireWhole(name)
   } finally {
     abort.abort()

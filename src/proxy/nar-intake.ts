@@ -1,18 +1,38 @@
 import { createHash, type Hash as Hasher } from 'node:crypto'
-import type { NarCheck, NarChecker } from '../codec/nar-check.ts'
+import type { NarCheck, NarChecker, NarVerdict } from '../codec/nar-check.ts'
 import { AppError } from '../errors.ts'
 import { formatHash, type Hash } from '../nix/hash.ts'
 import type { Download } from '../store/download.ts'
 import { MiB } from '../units.ts'
 import type { NarPlan } from './nar-plan.ts'
+import type { NarRun } from './nar-run.ts'
 import type { Quarantine } from './quarantine.ts'
 
 export interface IntakeTools {
   readonly checker: NarChecker
   readonly quarantine: Quarantine
+  readonly run: Pick<NarRun, 'isAhead'>
 }
 
 const rehashBytes = MiB
+
+/** A NAR that is all there, and what is known of it. */
+export interface FilledNar {
+  readonly fileHash: Hash
+  /** False where only the hash of the file is known to be right so far. */
+  readonly isNarHashRight: boolean
+  /** The verdict on the NarHash, where it takes longer than a client should wait. */
+  readonly late: LateVerdict | undefined
+}
+
+export interface LateVerdict {
+  /** The upstream that sent it. */
+  readonly from: string
+  readonly verdict: Promise<NarVerdict>
+  readonly cancel: () => void
+}
+
+const maxWaitMs = 1_000
 
 /** The bytes received so far and what has been computed over them. */
 export class NarIntake {
@@ -20,15 +40,17 @@ export class NarIntake {
   readonly #download: Download
   readonly #checker: NarChecker
   readonly #quarantine: Quarantine
+  readonly #run: Pick<NarRun, 'isAhead'>
   #hasher: Hasher = createHash('sha256')
   #check: NarCheck | undefined
   #lastProgress = performance.now()
 
-  constructor(plan: NarPlan, download: Download, { checker, quarantine }: IntakeTools) {
+  constructor(plan: NarPlan, download: Download, { checker, quarantine, run }: IntakeTools) {
     this.#plan = plan
     this.#download = download
     this.#checker = checker
     this.#quarantine = quarantine
+    this.#run = run
     this.#begin()
   }
 
@@ -84,8 +106,9 @@ export class NarIntake {
     this.#hasher.update(chunk)
     await this.#download.append(chunk)
     this.#lastProgress = performance.now()
-    if (this.#download.isOnDisk) this.#check?.available(this.received)
-    else await this.#check?.feed(chunk)
+    if (!this.#download.isOnDisk) await this.#check?.feed(chunk)
+    // What pauses for clients must not hold a decoder they need: it is checked when it is whole.
+    else if (!this.#run.isAhead) this.#check?.available(this.received)
   }
 
   requireWhole(name: string): void {
@@ -95,10 +118,12 @@ export class NarIntake {
   }
 
   /**
-   * @returns the hash of the file
+   * Where the hash of the file is right, the NarHash is waited for only a moment: clients check it
+   * themselves, and unpacking takes far longer than the line.
+   *
    * @throws AppError CORRUPT when a hash is wrong
    */
-  async requireRight(name: string): Promise<Hash> {
+  async requireRight(name: string): Promise<FilledNar> {
     const { fileHash, file } = this.#plan
     const seen: Hash = { algorithm: 'sha256', digest: this.#hasher.digest() }
     if (fileHash && formatHash(seen) !== formatHash(fileHash))
@@ -106,10 +131,19 @@ export class NarIntake {
         'CORRUPT',
         `${name} sent nar/${file.name} with hash ${formatHash(seen)} instead of ${formatHash(fileHash)}`,
       )
-    const verdict = await this.#check?.finish(this.received)
-    if (verdict && !verdict.ok)
+    const filled = { fileHash: seen, isNarHashRight: this.#isNarItself, late: undefined }
+    const check = this.#check
+    if (!check) return filled
+    const finished = check.finish(this.received)
+    const verdict = await (fileHash ? within(maxWaitMs, finished) : finished)
+    if (!verdict) {
+      // It goes on by itself.
+      this.#check = undefined
+      return { ...filled, late: { from: name, verdict: finished, cancel: () => check.cancel() } }
+    }
+    if (!verdict.ok)
       throw new AppError('CORRUPT', `${name} sent nar/${file.name} wrong: ${verdict.reason}`)
-    return seen
+    return { ...filled, isNarHashRight: true }
   }
 
   /** Forgets the bytes so far: they are wrong, or the next upstream's may differ from them. */
@@ -129,14 +163,35 @@ export class NarIntake {
   #begin(): void {
     const { nar, compression, fileHash, file } = this.#plan
     this.#hasher = createHash('sha256')
-    if (nar && this.#checker.canCheck(compression))
+    const canCheck = nar !== undefined && this.#checker.canCheck(compression)
+    if (!canCheck && !fileHash)
+      throw new AppError('UNVERIFIABLE', `nothing to check nar/${file.name} against`)
+    // With the hash of the file to go by, nobody queues for a thread that unpacks.
+    const isFree = !this.#isNarItself && !this.#run.isAhead && this.#checker.load === 0
+    if (canCheck && (isFree || !fileHash))
       this.#check = this.#checker.check({
         path: this.#download.path,
         compression,
         narHash: nar.hash,
         narSize: nar.size,
       })
-    else if (!fileHash)
-      throw new AppError('UNVERIFIABLE', `nothing to check nar/${file.name} against`)
+  }
+
+  /** True when the hash of the file is the NarHash: it is not compressed. */
+  get #isNarItself(): boolean {
+    const { nar, compression, fileHash, size } = this.#plan
+    if (!nar || !fileHash || compression !== 'none') return false
+    return size === nar.size && formatHash(fileHash) === formatHash(nar.hash)
+  }
+}
+
+/** @returns undefined when it takes longer */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const patience = Promise.withResolvers<undefined>()
+  const timer = setTimeout(patience.resolve, ms, undefined)
+  try {
+    return await Promise.race([work, patience.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

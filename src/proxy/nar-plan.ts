@@ -2,8 +2,15 @@ import type { Compression } from '../nix/compression.ts'
 import type { Hash } from '../nix/hash.ts'
 import type { NarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
-import { type NarFile, narFileOf } from '../policy/nar-file.ts'
+import {
+  isWorthRepacking,
+  type NarFile,
+  narFileOf,
+  parseNarFile,
+  repackedFileOf,
+} from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
+import { asOriginal } from '../store/repacked.ts'
 import type { NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
 import { askOne } from './ask-upstreams.ts'
@@ -23,6 +30,8 @@ export interface NarPlan {
   /** The narinfo that led here; undefined for a file known by its name alone. */
   readonly storeHash: StoreHash | undefined
   readonly record: NarinfoRecord | undefined
+  /** The file this one is the zstd form of; undefined for one that upstreams have themselves. */
+  readonly original: NarFile | undefined
 }
 
 /** One place to get the file from. */
@@ -41,13 +50,17 @@ export async function planNar(
   file: NarFile,
   { disk, narinfos }: { readonly disk: Disk; readonly narinfos: Narinfos },
 ): Promise<NarPlan | undefined> {
-  const known = disk.narinfosOfFile(file.name)
-  const record = known.find(({ upstreamUrl }) => upstreamUrl !== undefined) ?? known[0]
-  if (record?.upstreamUrl !== undefined) return planOf(file, record)
+  const known = knownPlan(file, disk)
+  if (known) return known
   if (file.shape === 'path') {
+    // It may lead to the original by now, after the zstd form was evicted.
+    const kept = await disk.narinfo(file.storeHash)
+    const plan = kept?.upstreamUrl !== undefined && planFrom(file, kept)
+    if (plan) return plan
     const fresh = await narinfos.ask(file.storeHash)
-    return fresh?.file === file.name ? planOf(file, fresh) : undefined
+    return fresh && planFrom(file, fresh)
   }
+  const [record] = disk.narinfosOfFile(file.name)
   if (record) return planOf(file, record)
   return {
     file,
@@ -57,6 +70,35 @@ export async function planNar(
     nar: undefined,
     storeHash: undefined,
     record: undefined,
+    original: undefined,
+  }
+}
+
+/** The plan for a file whose narinfo is here and says which upstream has it. */
+export function knownPlan(file: NarFile, disk: Disk): NarPlan | undefined {
+  const records = [...disk.narinfosOfFile(file.name), ...disk.narinfosOfOriginal(file.name)]
+  const record = records.find(({ upstreamUrl }) => upstreamUrl !== undefined)
+  return record && planFrom(file, record)
+}
+
+/** @returns undefined when the narinfo leads neither to this file nor to one it can be made of */
+function planFrom(file: NarFile, record: NarinfoRecord): NarPlan | undefined {
+  if (record.original || record.file !== file.name) return planRepack(file, record)
+  return planOf(file, record)
+}
+
+/** The plan for making this file of what its narinfo's upstream offers; undefined when it cannot be. */
+export function planRepack(file: NarFile, record: NarinfoRecord): NarPlan | undefined {
+  const offered = asOriginal(record)
+  const original = isWorthRepacking(offered.file) ? parseNarFile(offered.file) : undefined
+  const isFormOfIt = record.file === file.name || repackedFileOf(infoOf(offered)) === file.name
+  if (!original || !isFormOfIt) return undefined
+  return {
+    ...planOf(file, offered),
+    compression: 'zstd',
+    fileHash: undefined,
+    size: record.original && infoOf(record).fileSize,
+    original,
   }
 }
 
@@ -70,6 +112,7 @@ function planOf(file: NarFile, record: NarinfoRecord): NarPlan {
     nar: { hash: info.narHash, size: info.narSize },
     storeHash: record.hash,
     record,
+    original: undefined,
   }
 }
 
@@ -85,6 +128,14 @@ function sizeOf(info: NarInfo): number | undefined {
   return info.compression === 'none' ? info.narSize : info.fileSize
 }
 
+interface OfferContext {
+  readonly storeDir: string
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** As in Patience: nobody is asked around for what no client waits for. */
+  readonly giveUp: () => boolean
+}
+
 /**
  * Offers the places to get the file from, the likeliest first. Asking for the next offer asks the
  * next upstream, so that nobody is asked in vain.
@@ -92,7 +143,7 @@ function sizeOf(info: NarInfo): number | undefined {
 export async function* offersOf(
   plan: NarPlan,
   upstreams: readonly Upstream[],
-  context: { readonly storeDir: string; readonly log: Log; readonly signal: AbortSignal },
+  context: OfferContext,
 ): AsyncGenerator<NarOffer> {
   const { record } = plan
   const ordered = upstreams.toSorted((a, b) => a.priority - b.priority)
@@ -101,6 +152,7 @@ export async function* offersOf(
     yield { upstream: origin, url: record.upstreamUrl }
   for (const upstream of ordered) {
     if (upstream === origin) continue
+    if (context.giveUp()) context.signal.throwIfAborted()
     const url = await urlAt(upstream, plan, context)
     if (url !== undefined) yield { upstream, url }
   }
@@ -110,7 +162,7 @@ export async function* offersOf(
 async function urlAt(
   upstream: Upstream,
   plan: NarPlan,
-  context: { readonly storeDir: string; readonly log: Log; readonly signal: AbortSignal },
+  context: OfferContext,
 ): Promise<string | undefined> {
   if (plan.storeHash !== undefined) {
     const question = { ...context, hash: plan.storeHash }

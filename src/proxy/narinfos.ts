@@ -6,9 +6,10 @@ import { requireTrust } from '../policy/trust.ts'
 import type { Disk } from '../store/disk.ts'
 import type { NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
-import { askUpstreams } from './ask-upstreams.ts'
+import { askUpstreams, type Find } from './ask-upstreams.ts'
 import { handOut, infoOf, narHashText } from './hand-out.ts'
 import { persist } from './persist.ts'
+import { quietly } from './quietly.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface NarinfosOptions {
@@ -31,6 +32,22 @@ export interface NarinfoAnswer {
   readonly origin: NarinfoOrigin
   /** True when another request had asked already and both got its answer. */
   readonly isShared?: boolean
+  /** True for the first client to share what was being fetched ahead. */
+  readonly isAhead?: boolean
+}
+
+/** A narinfo in memory. */
+export interface ReadyNarinfo {
+  readonly text: Buffer
+  /** True once a client was answered with it; kept by who fetches ahead. */
+  hasClient: boolean
+}
+
+interface Flight {
+  readonly answer: Promise<NarinfoAnswer>
+  /** True when it was begun before any client asked: it may give up early. */
+  readonly isAhead: boolean
+  hasClient: boolean
 }
 
 /** About what an entry costs beside its text: key, list node, Buffer object. */
@@ -43,17 +60,18 @@ const maxStaleMs = 3_600_000
 /** Finds narinfos: memory, then disk, then all upstreams, once for all who ask at the same time. */
 export class Narinfos {
   readonly #options: NarinfosOptions
-  readonly #memory: LRUCache<StoreHash, Buffer>
+  readonly #memory: LRUCache<StoreHash, ReadyNarinfo>
   /** When every upstream last said it has none, by performance.now(). */
   readonly #absent: LRUCache<StoreHash, number>
-  readonly #flights = new Map<StoreHash, Promise<NarinfoAnswer>>()
+  readonly #flights = new Map<StoreHash, Flight>()
+  #clientFlights = 0
   readonly #allKeys: KeyRing
 
   constructor(options: NarinfosOptions) {
     this.#options = options
     this.#memory = new LRUCache({
       maxSize: Math.max(1, options.memoryBytes),
-      sizeCalculation: (text) => text.length + storeHashBytes + entryOverheadBytes,
+      sizeCalculation: ({ text }) => text.length + storeHashBytes + entryOverheadBytes,
     })
     this.#absent = new LRUCache({ max: maxRememberedAbsences, ttl: maxStaleMs })
     this.#allKeys = new Map(options.upstreams.flatMap(({ keys }) => [...keys]))
@@ -65,22 +83,91 @@ export class Narinfos {
     return { narinfos, bytes, absences: this.#absent.size }
   }
 
+  /** How many questions to the upstreams clients wait for. */
+  get clientFlights(): number {
+    return this.#clientFlights
+  }
+
   /** The answer that needs no waiting, if there is one. */
-  ready(hash: StoreHash): Buffer | undefined {
+  ready(hash: StoreHash): ReadyNarinfo | undefined {
     return this.#memory.get(hash)
+  }
+
+  /** Its text from memory or disk, whether anybody asks for it or not. */
+  async peek(hash: StoreHash): Promise<Buffer | undefined> {
+    const ready = this.#memory.peek(hash)
+    if (ready) return ready.text
+    const kept = await this.#options.disk.narinfo(hash)
+    return kept && Buffer.from(kept.text)
+  }
+
+  /** True when memory has the answer, or a request for it runs. The disk may have more. */
+  isKnown(hash: StoreHash): boolean {
+    return (
+      this.#memory.has(hash) ||
+      this.#flights.has(hash) ||
+      this.#isAbsent(hash, this.#options.negativeTtlMs)
+    )
   }
 
   /** @throws AppError as askUpstreams does */
   async find(hash: StoreHash): Promise<NarinfoAnswer> {
-    const text = this.#memory.get(hash)
-    if (text) return { text, origin: 'memory' }
+    const ready = this.#memory.get(hash)
+    if (ready) return { text: ready.text, origin: 'memory' }
     if (this.#isAbsent(hash, this.#options.negativeTtlMs))
       return { text: undefined, origin: 'memory' }
     const running = this.#flights.get(hash)
-    if (running) return { ...(await running), isShared: true }
-    const flight = this.#find(hash).finally(() => this.#flights.delete(hash))
+    if (!running) return this.#fly(hash, () => this.#find(hash))
+    const isAhead = this.#join(running)
+    try {
+      return { ...(await running.answer), isShared: true, isAhead }
+    } catch (error) {
+      if (!running.isAhead) throw error
+      // It gave up where a client's own would have had patience.
+      return this.find(hash)
+    }
+  }
+
+  /**
+   * Fetches a narinfo that no client has asked for, once and without patience.
+   *
+   * @returns its text, and whether a client has joined meanwhile; undefined when it is known here
+   *   already or certainly absent
+   * @throws AppError as askUpstreams does
+   */
+  async fetchAhead(
+    hash: StoreHash,
+    signal: AbortSignal,
+  ): Promise<{ readonly text: Buffer; readonly hasClient: boolean } | undefined> {
+    if (this.isKnown(hash)) return undefined
+    const answer = await this.#fly(hash, () => this.#findAhead(hash, signal), signal)
+    if (!answer.text || answer.origin !== 'upstream') return undefined
+    return { text: answer.text, hasClient: answer.isAhead === true }
+  }
+
+  #fly(
+    hash: StoreHash,
+    work: () => Promise<NarinfoAnswer>,
+    ahead?: AbortSignal,
+  ): Promise<NarinfoAnswer> {
+    const isAhead = ahead !== undefined
+    const answer = work().finally(() => {
+      this.#flights.delete(hash)
+      if (flight.hasClient) this.#clientFlights -= 1
+    })
+    const flight: Flight = { answer, isAhead, hasClient: false }
     this.#flights.set(hash, flight)
-    return flight
+    if (isAhead) return answer.then((found) => ({ ...found, isAhead: flight.hasClient }))
+    this.#join(flight)
+    return answer
+  }
+
+  /** @returns true for the first client of a flight that was begun ahead of it */
+  #join(flight: Flight): boolean {
+    if (flight.hasClient) return false
+    flight.hasClient = true
+    this.#clientFlights += 1
+    return flight.isAhead
   }
 
   /** Drops a narinfo whose NAR nobody has any more. */
@@ -110,6 +197,17 @@ export class Narinfos {
     return { text: undefined, origin: 'upstream' }
   }
 
+  async #findAhead(hash: StoreHash, signal: AbortSignal): Promise<NarinfoAnswer> {
+    const { disk, upstreams, storeDir, log } = this.#options
+    const kept = await disk.narinfo(hash)
+    if (kept && this.#isTrusted(kept)) return { text: this.#remember(kept), origin: 'disk' }
+    const question = { hash, storeDir, log: quietly(log), signal, isPrefetch: true }
+    const find = await askUpstreams(upstreams, question)
+    const text = find && this.#remember(await this.#keep(find))
+    if (!text) this.#absent.set(hash, performance.now())
+    return { text, origin: 'upstream' }
+  }
+
   #isAbsent(hash: StoreHash, maxAgeMs: number): boolean {
     const since = this.#absent.get(hash)
     return since !== undefined && performance.now() - since < maxAgeMs
@@ -121,23 +219,26 @@ export class Narinfos {
    * @returns undefined when it is certainly absent
    */
   async ask(hash: StoreHash): Promise<NarinfoRecord | undefined> {
-    const { disk, upstreams, storeDir, patienceMs, log, signal } = this.#options
+    const { upstreams, storeDir, patienceMs, log, signal } = this.#options
     const started = performance.now()
     const find = await persist(
       () => askUpstreams(upstreams, { hash, storeDir, log, signal }),
       () => started,
       { upstreams, patienceMs, signal },
     )
-    if (!find) return undefined
-    const record = handOut(find.info, find.upstream.source.name)
-    await disk.keep(record, narHashText(find.info))
-    return record
+    return find && this.#keep(find)
+  }
+
+  async #keep({ info, upstream }: Find): Promise<NarinfoRecord> {
+    const record = handOut(info, upstream.source.name)
+    return this.#options.disk.keep(record, narHashText(info))
   }
 
   #remember(record: NarinfoRecord): Buffer {
     const text = Buffer.from(record.text)
     this.#absent.delete(record.hash)
-    this.#memory.set(record.hash, text)
+    const hasClient = this.#memory.peek(record.hash)?.hasClient ?? false
+    this.#memory.set(record.hash, { text, hasClient })
     return text
   }
 

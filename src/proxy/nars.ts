@@ -1,22 +1,25 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { NarChecker } from '../codec/nar-check.ts'
+import type { Repacker } from '../codec/nar-repack.ts'
 import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
-import { formatHash, type Hash } from '../nix/hash.ts'
-import { printNarInfo } from '../nix/narinfo.ts'
-import type { NarFile } from '../policy/nar-file.ts'
+import { type NarFile, parseNarFile, repackedFileOf } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
 import type { Reservation } from '../store/disk-room.ts'
 import type { Download } from '../store/download.ts'
 import type { NarReader } from '../store/nar-reader.ts'
-import type { NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
+import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
 import { fillNar } from './fill-nar.ts'
-import { infoOf, narHashText } from './hand-out.ts'
+import { infoOf } from './hand-out.ts'
 import { mendingReader } from './mending-reader.ts'
-import { type NarPlan, offersOf, planNar } from './nar-plan.ts'
+import { knownPlan, type NarPlan, offersOf, planNar, planRepack } from './nar-plan.ts'
+import { NarRun } from './nar-run.ts'
 import type { Narinfos } from './narinfos.ts'
+import { publishNar } from './publish-nar.ts'
 import { Quarantine } from './quarantine.ts'
+import { repackNar } from './repack-nar.ts'
+import { settleLate } from './settle-late.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface NarsOptions {
@@ -24,12 +27,21 @@ export interface NarsOptions {
   readonly narinfos: Narinfos
   readonly upstreams: readonly Upstream[]
   readonly checker: NarChecker
+  readonly repacker: Repacker
+  /** Level of zstd for what is packed anew. */
+  readonly repackLevel: number
   readonly storeDir: string
   readonly maxDownloads: number
   readonly patienceMs: number
   readonly log: Log
   readonly signal: AbortSignal
 }
+
+/** What another configuration changes. */
+export type NarsChange = Pick<
+  NarsOptions,
+  'upstreams' | 'narinfos' | 'maxDownloads' | 'patienceMs' | 'repackLevel'
+>
 
 export interface OpenNar {
   readonly reader: NarReader
@@ -55,15 +67,14 @@ export interface DownloadProgress {
   readonly isWaiting: boolean
 }
 
-interface Run {
-  readonly download: Download
-  /** Aborted when nobody waits for it any more. */
-  readonly abandon: AbortController
-  readonly done: Promise<void>
+/** What a stored NAR took before and after it was packed anew. */
+export interface Repacked {
+  readonly bytesBefore: number
+  readonly bytesAfter: number
 }
 
-/** A download that nobody waits for any more is finished if this much of it is there. */
-const finishFrom = 0.5
+/** Zstd forms made at once for clients that wait: each holds a decoder, and waits for its original. */
+const maxRepacking = 4
 
 /** What a file may be that nothing is known of: reserved for it on the disk until its length is known. */
 const unknownBytes = 64 * 1024 * 1024
@@ -73,10 +84,13 @@ export class Nars {
   #options: NarsOptions
   readonly #quarantine = new Quarantine(() => performance.now())
   readonly #limit: LimitFunction
-  readonly #starting = new Map<string, Promise<Run | undefined>>()
-  readonly #runs = new Map<string, Run>()
+  readonly #waits = new ClientWaits(() => performance.now())
+  readonly #starting = new Map<string, Promise<NarRun | undefined>>()
+  readonly #runs = new Map<string, NarRun>()
   readonly #working = new Set<string>()
   readonly #confirming = new Map<string, Promise<void>>()
+  readonly #repackLimit = pLimit(maxRepacking)
+  #fetching = 0
 
   constructor(options: NarsOptions) {
     this.#options = options
@@ -94,6 +108,11 @@ export class Nars {
     }))
   }
 
+  /** How many NARs are being fetched from upstreams now, or wait for their turn. */
+  get fetching(): number {
+    return this.#fetching
+  }
+
   /** True when a client may hold a damaged beginning of this file, which no good rest can mend. */
   isTainted(file: NarFile): boolean {
     return this.#quarantine.isTainted(file.name)
@@ -104,13 +123,15 @@ export class Nars {
    * @throws AppError when nobody can say
    */
   async open(file: NarFile): Promise<OpenNar | undefined> {
-    const { disk } = this.#options
+    const { disk, checker } = this.#options
     const running = await this.#running(file.name)
     if (running)
-      return { reader: this.#mending(file, follow(running)), origin: 'download', isShared: true }
+      return { reader: this.#mending(file, running.follow()), origin: 'download', isShared: true }
     const kept = await disk.openNar(file.name, Date.now())
     if (kept) {
-      if (disk.isUnchecked(file.name)) this.#confirmOnce(file.name, kept.size)
+      // One at a time: what is asked for now goes first.
+      if (checker.load === 0 && disk.isUnchecked(file.name))
+        this.#confirm(file.name, () => confirmKept(file.name, kept.size, this.#options))
       return { reader: this.#mending(file, kept), origin: 'disk' }
     }
     const open = await this.#follow(file)
@@ -126,7 +147,47 @@ export class Nars {
       this.#starting.set(file.name, start)
     }
     const run = await start
-    return run && { reader: follow(run), origin: 'download', isShared }
+    // What was begun ahead may have been given up while this waited for its beginning.
+    if (run?.isOver) return this.#follow(file)
+    return run && { reader: run.follow(), origin: 'download', isShared }
+  }
+
+  /**
+   * Begins to fetch a file that no client has asked for, where that takes no asking around.
+   *
+   * @returns undefined when it is on its way already, or cannot be fetched so
+   */
+  async fetchAhead(file: NarFile): Promise<NarRun | undefined> {
+    if (this.#starting.has(file.name) || this.#runs.has(file.name)) return undefined
+    const plan = knownPlan(file, this.#options.disk)
+    if (!plan) return undefined
+    const start = this.#begin(plan, true).finally(() => this.#starting.delete(file.name))
+    this.#starting.set(file.name, start)
+    return start
+  }
+
+  /**
+   * Makes the zstd form of a NAR that is here, for clients to come.
+   *
+   * @param pace waited for before each piece, until a client waits for it
+   * @returns undefined when there is nothing to be made of it
+   * @throws whatever ended it
+   */
+  async repack(file: NarFile, pace: () => Promise<void>): Promise<Repacked | undefined> {
+    const { disk } = this.#options
+    const [record] = disk.narinfosOfFile(file.name)
+    const target = record && parseNarFile(repackedFileOf(infoOf(record)))
+    const plan = target && planRepack(target, record)
+    if (!plan) return undefined
+    const { name } = target
+    const isMade = disk.holds(name) || this.#starting.has(name) || this.#runs.has(name)
+    if (isMade) return undefined
+    const start = this.#begin(plan, true, pace).finally(() => this.#starting.delete(name))
+    this.#starting.set(name, start)
+    const run = await start
+    await run.done
+    if (!run.isKept) throw run.fault ?? new AppError('DISK', `nar/${name} found no room`)
+    return { bytesBefore: infoOf(record).fileSize ?? 0, bytesAfter: run.download.written }
   }
 
   /**
@@ -156,7 +217,7 @@ export class Nars {
   }
 
   /** Goes over to another configuration; downloads that run keep the upstreams they began with. */
-  use(change: Pick<NarsOptions, 'upstreams' | 'narinfos' | 'maxDownloads' | 'patienceMs'>): void {
+  use(change: NarsChange): void {
     this.#options = { ...this.#options, ...change }
     this.#limit.concurrency = change.maxDownloads
   }
@@ -182,116 +243,118 @@ export class Nars {
   }
 
   /** The download of this file that can be followed; one that was given up is waited out. */
-  async #running(file: string): Promise<Run | undefined> {
+  async #running(file: string): Promise<NarRun | undefined> {
     const run = this.#runs.get(file)
     // What has passed through memory is gone: who comes later needs a download of his own.
     if (run && !run.download.isJoinable) return undefined
-    if (!run?.abandon.signal.aborted) return run
+    if (!run?.isOver) return run
     await run.done
     return this.#running(file)
   }
 
-  async #start(file: NarFile): Promise<Run | undefined> {
-    const { disk, narinfos } = this.#options
+  async #start(file: NarFile): Promise<NarRun | undefined> {
     const running = await this.#running(file.name)
     if (running) return running
-    const plan = await planNar(file, { disk, narinfos })
-    if (!plan) return undefined
+    const plan = await planNar(file, this.#options)
+    return plan && this.#begin(plan, false)
+  }
+
+  async #begin(plan: NarPlan, isAhead: boolean, pace = noPause): Promise<NarRun> {
+    const { disk, signal } = this.#options
+    const { name } = plan.file
     // Without the file's own hash, two upstreams may have it in different bytes.
     const mayResume = plan.fileHash !== undefined
     // One whose bytes pass through memory may still run, and its file's name is taken.
-    const download = this.#runs.has(file.name)
-      ? disk.startPassing(file.name, plan.size)
-      : await disk.startDownload(file.name, plan.size, mayResume)
-    const abandon = new AbortController()
-    const signal = AbortSignal.any([this.#options.signal, abandon.signal])
-    const done = this.#limit(() => this.#run(plan, download, signal))
-    const run = { download, abandon, done }
-    this.#runs.set(file.name, run)
+    const download = this.#runs.has(name)
+      ? disk.startPassing(name, plan.size)
+      : await disk.startDownload(name, plan.size, mayResume)
+    const run = new NarRun(download, { waits: this.#waits, isAhead, signal })
+    // What is fetched ahead waits for its turn elsewhere: it must not take one from a client.
+    const limit = plan.original ? this.#repackLimit : this.#limit
+    const work = () => this.#run(plan, run, pace)
+    const isFetch = Number(plan.original === undefined)
+    this.#fetching += isFetch
+    run.done = (isAhead ? work() : limit(work)).finally(() => {
+      this.#fetching -= isFetch
+    })
+    this.#runs.set(name, run)
     return run
   }
 
-  /** Holds a NAR that was here unchecked against its narinfo, while it is served. */
-  #confirmOnce(file: string, bytes: number): void {
+  /** Checks a NAR that is kept already, beside all requests. */
+  #confirm(file: string, check: () => Promise<void>): void {
     if (this.#confirming.has(file)) return
-    const { log } = this.#options
-    const work = confirmKept(file, bytes, this.#options)
+    const work = check()
       .catch((error: unknown) =>
-        log.warn({ file }, `could not check nar/${file}: ${messageOf(error)}`),
+        this.#options.log.info({ file }, `could not check nar/${file} yet: ${messageOf(error)}`),
       )
       .finally(() => this.#confirming.delete(file))
     this.#confirming.set(file, work)
   }
 
-  async #run(plan: NarPlan, download: Download, signal: AbortSignal): Promise<void> {
-    const { disk, upstreams, checker, storeDir, patienceMs, log } = this.#options
+  async #run(plan: NarPlan, run: NarRun, pace: () => Promise<void>): Promise<void> {
+    const { disk, upstreams, checker, storeDir, patienceMs } = this.#options
+    const { download, signal } = run
+    const log = run.quieting(this.#options.log)
     let isWorthKeeping = false
     let reservation: Reservation | undefined
+    const started = performance.now()
     this.#working.add(plan.file.name)
     try {
       const bytes = plan.size ?? plan.nar?.size ?? unknownBytes
       reservation = await disk.reserve(bytes)
       if (reservation) download.limitTo(reservation, bytes)
+      else if (run.giveUp()) signal.throwIfAborted()
       else download.leaveDisk()
-      const offers = () => offersOf(plan, upstreams, { storeDir, log, signal })
+      const offers = () => offersOf(plan, upstreams, { storeDir, log, signal, giveUp })
+      const giveUp = () => run.giveUp()
       const quarantine = this.#quarantine
-      const tools = { checker, quarantine, upstreams, patienceMs, log, signal }
-      const fileHash = await fillNar(plan, offers, { ...tools, download })
-      if (download.isOnDisk) await this.#publish(plan, download, fileHash)
-      else log.info({ file: plan.file.name }, 'passed on without keeping it')
+      const tools = { disk, checker, quarantine, upstreams, patienceMs, log, signal, giveUp, run }
+      const { original } = plan
+      const filled = original
+        ? await repackNar(plan, original, {
+            ...{ ...this.#options, download, signal },
+            pace: () => (run.isAhead ? pace() : noPause()),
+            open: () => this.open(original),
+          })
+        : await fillNar(plan, offers, { ...tools, download })
+      const { late } = filled
+      if (download.isOnDisk) {
+        await publishNar(plan, { download, ...filled }, this.#options)
+        run.isKept = true
+        if (late) this.#confirm(plan.file.name, () => settleLate(plan.file.name, late, tools))
+        log.info(fetchedFields(plan, download, started), 'fetched a NAR')
+      } else {
+        late?.cancel()
+        log.info({ file: plan.file.name }, 'passed on without keeping it')
+      }
     } catch (error) {
-      isWorthKeeping = signal.aborted || isAppError(error, ...upstreamTroubles)
-      download.fail(error)
-      if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined)
-        await this.#options.narinfos.forget(plan.storeHash)
+      run.fault = error
+      // What is left of a zstd form cannot be gone on with.
+      isWorthKeeping = !plan.original && (signal.aborted || isAppError(error, ...upstreamTroubles))
       const fields = { code: isAppError(error) ? error.code : undefined, file: plan.file.name }
       if (signal.aborted) log.info(fields, `stopped after ${download.written} bytes`)
       else log.error(fields, messageOf(error))
+      // Who comes now gets a download of his own, with all the patience that is his due.
+      const isForNobody = run.giveUp()
+      download.fail(error)
+      if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined && !isForNobody)
+        await this.#options.narinfos.forget(plan.storeHash)
     } finally {
       reservation?.settle()
       if (!isWorthKeeping || download.written === 0) await download.unlink()
       // In one step: who finds the download in the map may still open it.
-      if (this.#runs.get(plan.file.name)?.download === download) this.#runs.delete(plan.file.name)
+      if (this.#runs.get(plan.file.name) === run) this.#runs.delete(plan.file.name)
       this.#working.delete(plan.file.name)
       download.release()
     }
   }
-
-  async #publish(plan: NarPlan, download: Download, fileHash: Hash): Promise<void> {
-    const { disk, narinfos } = this.#options
-    const narHash = plan.nar && formatHash(plan.nar.hash)
-    const records = disk
-      .narinfosOfFile(plan.file.name)
-      .filter((record) => narHashText(infoOf(record)) === narHash)
-      .map((record) => withFileHash(record, fileHash, download.written))
-    const nar = { file: plan.file.name, narHash }
-    await disk.publish(download, nar, records, Date.now()).catch((cause: unknown) => {
-      throw new AppError('DISK', `cannot keep nar/${nar.file}: ${messageOf(cause)}`, { cause })
-    })
-    for (const record of records) narinfos.refresh(record)
-  }
 }
 
-/** Opens a reader; when the last one leaves, the download goes on only if most of it is done. */
-function follow({ download, abandon }: Run): NarReader {
-  const reader = download.open()
-  return {
-    get size() {
-      return reader.size
-    },
-    read: (buffer, position) => reader.read(buffer, position),
-    close: () => {
-      reader.close()
-      const { readers, written, size } = download
-      const isMostlyDone = size !== undefined && written >= size * finishFrom
-      if (readers === 0 && !isMostlyDone) abandon.abort()
-    },
-  }
-}
+const noPause = () => Promise.resolve()
 
-/** The narinfo as it stands beside its NAR: complete, also where its upstream gave no FileHash. */
-function withFileHash(record: NarinfoRecord, fileHash: Hash, fileSize: number): NarinfoRecord {
-  const info = infoOf(record)
-  if (info.fileHash && info.fileSize !== undefined) return record
-  return { ...record, text: printNarInfo({ ...info, fileHash, fileSize }) }
+function fetchedFields({ file, record }: NarPlan, { written }: Download, started: number) {
+  const ms = Math.round(performance.now() - started)
+  const name = record && infoOf(record).storePath.name
+  return { file: file.name, name, bytes: written, ms }
 }

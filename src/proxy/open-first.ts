@@ -17,6 +17,8 @@ export interface Opening {
   readonly open: (offer: NarOffer, signal: AbortSignal) => Promise<NarBody | undefined>
   /** Told of each place that failed. */
   readonly onFault: (offer: NarOffer, error: unknown) => void
+  /** No place gets a rival before this has settled. */
+  readonly urgent: Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -28,7 +30,7 @@ export interface Opening {
  */
 export async function openFirst(
   offers: AsyncIterator<NarOffer>,
-  { open, onFault, signal }: Opening,
+  { open, onFault, urgent, signal }: Opening,
 ): Promise<OpenOffer | undefined> {
   const racing = new Map<AbortController, Promise<OpenOffer | undefined>>()
 
@@ -52,16 +54,18 @@ export async function openFirst(
     racing.set(abort, attempt)
   }
 
+  async function hedgeTime(): Promise<undefined> {
+    const both = [urgent, delay(hedgeAfterMs, undefined, { signal, ref: false })]
+    await Promise.all(both)
+  }
+
   try {
     for (;;) {
       signal.throwIfAborted()
       const next = await offers.next()
       if (!next.done) enter(next.value)
       else if (racing.size === 0) return undefined
-      const opened = await Promise.race([
-        ...racing.values(),
-        ...(next.done ? [] : [delay(hedgeAfterMs, undefined, { signal, ref: false })]),
-      ])
+      const opened = await Promise.race([...racing.values(), ...(next.done ? [] : [hedgeTime()])])
       if (opened) {
         racing.delete(opened.abort)
         return opened

@@ -7,6 +7,8 @@ export interface Patience {
   /** How long to hold out for an upstream that has gone away, in milliseconds. */
   readonly patienceMs: number
   readonly signal: AbortSignal
+  /** Ends the work when no client waits for it. @returns true when it has ended */
+  readonly giveUp?: () => boolean
 }
 
 /** Faults that pass by themselves once the network or an upstream is back. */
@@ -26,13 +28,13 @@ const pauseMs = { least: 150, most: 350 }
 export async function persist<T>(
   work: () => Promise<T>,
   lastProgress: () => number,
-  { upstreams, patienceMs, signal }: Patience,
+  { upstreams, patienceMs, signal, giveUp }: Patience,
 ): Promise<T> {
   for (;;) {
     try {
       return await work()
     } catch (error) {
-      if (!isAppError(error, ...passing) || signal.aborted) throw error
+      if (!isAppError(error, ...passing) || signal.aborted || giveUp?.()) throw error
       if (performance.now() > (allAwaySince(upstreams) ?? lastProgress()) + patienceMs) throw error
     }
     const pause = pauseMs.least + Math.random() * (pauseMs.most - pauseMs.least)

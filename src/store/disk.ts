@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
+import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { mustGo } from '../policy/collection.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
@@ -169,9 +170,12 @@ export class Disk {
       if (record) await this.lose(file, 'is gone from the disk')
       return undefined
     }
-    if (record ? record.bytes !== reader.size : reader.size === 0) {
+    // Of a file that no NarHash was held against, the index may know only how long it was found.
+    const promised = record?.narHash === undefined ? this.#promisedBytes(file) : undefined
+    const bytes = promised ?? record?.bytes
+    if (bytes === undefined ? reader.size === 0 : bytes !== reader.size) {
       reader.close()
-      await this.lose(file, `has ${reader.size} bytes instead of ${record?.bytes ?? 'some'}`)
+      await this.lose(file, `has ${reader.size} bytes instead of ${bytes ?? 'some'}`)
       return undefined
     }
     // While narinfos are still unknown, evicting it would leave theirs behind.
@@ -318,6 +322,15 @@ export class Disk {
     this.#temporaries += 1
     const temporary = join(this.layout.temporary, `${record.hash}.${this.#temporaries}.narinfo`)
     await writeWhole(this.layout.narinfo(record.hash), temporary, record.text)
+  }
+
+  /** How long the narinfos of a file say it is; undefined where none says it. */
+  #promisedBytes(file: string): number | undefined {
+    for (const { text } of this.narinfosOfFile(file)) {
+      const { fileSize } = parseNarInfo(text)
+      if (fileSize !== undefined) return fileSize
+    }
+    return undefined
   }
 
   /** A file that got its name just before a crash, or was put there by hand. */

@@ -61,9 +61,11 @@ export function sortScans({ path, scans, temporary }: SortOrder): FillResult {
       -- A narinfo stands in cache/ because its NAR was held against it.
       INSERT INTO nar
         SELECT file, max(bytes), max(nar_hash), max(read_at), ${isToRepack('file')}, NULL FROM (
-          ${all('SELECT file, bytes, NULL AS nar_hash, read_at FROM scan.nar')} UNION ALL
-          ${all('SELECT file, NULL, nar_hash, NULL FROM scan.narinfo')})
-        GROUP BY file HAVING max(bytes) > 0 ORDER BY file;
+          ${all('SELECT file, bytes, NULL AS nar_hash, read_at, NULL AS promised FROM scan.nar')} UNION ALL
+          ${all('SELECT file, NULL, nar_hash, NULL, file_size FROM scan.narinfo')})
+        -- One of another length than was promised has been cut short.
+        GROUP BY file HAVING max(bytes) > 0 AND coalesce(max(promised) = max(bytes), 1)
+        ORDER BY file;
       ${narLookups}
       INSERT INTO fact VALUES ('${facts.wasWhole}', 'yes');
       COMMIT`)

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Layout } from './layout.ts'
+import { parseOrSkip } from './scan-cache.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
 
 /**
@@ -26,7 +27,9 @@ export function readNarinfoNow(layout: Layout, hash: StoreHash): NarinfoRecord |
 }
 
 function recordOf(hash: StoreHash, text: string | undefined): NarinfoRecord | undefined {
-  const file = text === undefined ? undefined : /^URL: nar\/(\S+)$/m.exec(text)?.[1]
-  if (text === undefined || file === undefined) return undefined
-  return { hash, text, file, upstream: undefined, upstreamUrl: undefined }
+  const info = text === undefined ? undefined : parseOrSkip(text)
+  // Whatever else it may be by now, it is not what was put there.
+  if (text === undefined || info?.storePath.hash !== hash) return undefined
+  if (!info.url.startsWith('nar/')) return undefined
+  return { hash, text, file: info.url.slice('nar/'.length), upstream: undefined, upstreamUrl: undefined }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
-import type { Source } from '../nix/source.ts'
+import type { AskOptions, Source } from '../nix/source.ts'
 import { afterFailedProbe, afterFault, type Breaker, closedBreaker } from '../policy/breaker.ts'
 import type { Log } from '../telemetry.ts'
 
@@ -32,11 +32,14 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
     if (breaker.state === 'closed') breaker = closedBreaker
   }
 
-  function noteFault(error: unknown): void {
+  function noteFault(error: unknown, options: AskOptions | undefined): void {
     if (!isAppError(error, ...upstreamTroubles)) {
       noteSuccess()
       return
     }
+    // Many are fetched ahead at once: an upstream that now and then fails would look dead in an
+    // instant. If it is, clients will find out. A wish to be left alone is heard from whoever hears it.
+    if (options?.isPrefetch && error.retryAfterMs === undefined) return
     const before = breaker.state
     breaker = afterFault(breaker, now(), error.retryAfterMs)
     if (breaker.state === 'closed' || before === 'open') return
@@ -63,7 +66,11 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
     }
   }
 
-  async function watched<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  async function watched<T>(
+    signal: AbortSignal,
+    options: AskOptions | undefined,
+    ask: () => Promise<T>,
+  ): Promise<T> {
     if (breaker.state === 'open')
       throw new AppError('UPSTREAM_UNREACHABLE', `${source.name} is away: ${reason}`)
     try {
@@ -71,16 +78,20 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
       noteSuccess()
       return answer
     } catch (error) {
-      if (!signal.aborted) noteFault(error)
+      if (!signal.aborted) noteFault(error, options)
       throw error
     }
   }
 
-  async function* watchedChunks(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+  async function* watchedChunks(
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    options: AskOptions | undefined,
+  ) {
     try {
       yield* chunks
     } catch (error) {
-      if (!signal.aborted) noteFault(error)
+      if (!signal.aborted) noteFault(error, options)
       throw error
     }
   }
@@ -92,8 +103,8 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
       return breaker.state === 'open' ? breaker.since : undefined
     },
 
-    async narinfo(hash, signal) {
-      const ask = () => watched(signal, () => source.narinfo(hash, signal))
+    async narinfo(hash, signal, options) {
+      const ask = () => watched(signal, options, () => source.narinfo(hash, signal, options))
       try {
         return await ask()
       } catch (error) {
@@ -103,7 +114,8 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
           'UPSTREAM_STATUS',
           'UPSTREAM_CUT_SHORT',
         )
-        if (!mayRetry || signal.aborted || breaker.state === 'open') throw error
+        const isOver = options?.isPrefetch || signal.aborted || breaker.state === 'open'
+        if (!mayRetry || isOver) throw error
         await delay(retryMs.least + Math.random() * (retryMs.most - retryMs.least), undefined, {
           signal,
         })
@@ -111,9 +123,9 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
       }
     },
 
-    async nar(request, signal) {
-      const body = await watched(signal, () => source.nar(request, signal))
-      return body && { size: body.size, chunks: watchedChunks(body.chunks, signal) }
+    async nar(request, signal, options) {
+      const body = await watched(signal, options, () => source.nar(request, signal, options))
+      return body && { size: body.size, chunks: watchedChunks(body.chunks, signal, options) }
     },
 
     async close() {

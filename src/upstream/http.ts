@@ -2,7 +2,7 @@ import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import { AppError, isAppError, messageOf } from '../errors.ts'
 import { parseNarInfo } from '../nix/narinfo.ts'
-import type { NarBody, Source } from '../nix/source.ts'
+import type { AskOptions, NarBody, Source } from '../nix/source.ts'
 import { locateNar } from '../policy/nar-location.ts'
 import { mayFollow } from '../policy/redirect.ts'
 import { parseRetryAfter } from '../policy/retry-after.ts'
@@ -117,10 +117,14 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
   return {
     name,
 
-    async narinfo(hash, caller) {
+    async narinfo(hash, caller, options) {
       // A narinfo is small: whoever drips it never trips the timers between two bytes.
       const signal = AbortSignal.any([caller, AbortSignal.timeout(timeouts.narinfoMs)])
-      const headers = { accept: 'text/x-nix-narinfo', 'accept-encoding': 'identity' }
+      const headers = {
+        accept: 'text/x-nix-narinfo',
+        'accept-encoding': 'identity',
+        ...purpose(options),
+      }
       const response = await get(new URL(`${url}/${hash}.narinfo`), headers, signal)
       if (await saysAbsent(response, `${hash}.narinfo`)) return undefined
       if (response.statusCode !== 200) {
@@ -138,8 +142,8 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       }
     },
 
-    async nar({ url: narUrl, offset }, signal) {
-      const headers: Record<string, string> = { 'accept-encoding': 'identity' }
+    async nar({ url: narUrl, offset }, signal, options) {
+      const headers: Record<string, string> = { 'accept-encoding': 'identity', ...purpose(options) }
       if (offset > 0) headers.range = `bytes=${offset}-`
       const address = locateNar(url, narUrl)
       const response = await get(address, headers, signal)
@@ -177,7 +181,10 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
     let windowBytes = 0
     try {
       for await (const chunk of body) {
+        const handedOver = performance.now()
         yield chunk
+        // Whoever reads may pause for as long as he likes: that is not the upstream's time.
+        windowStart += performance.now() - handedOver
         windowBytes += chunk.length
         if (windowBytes >= crawl.bytes) {
           windowStart = performance.now()
@@ -198,6 +205,11 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       body.on('error', () => undefined).destroy()
     }
   }
+}
+
+/** Lets the next narwhal know that no client stands behind this: it must not fetch ahead for it. */
+function purpose(options: AskOptions | undefined): Record<string, string> {
+  return options?.isPrefetch ? { 'sec-purpose': 'prefetch' } : {}
 }
 
 /** Goes through the proxy that the environment names, where it names one (http_proxy, no_proxy, …). */

@@ -58,9 +58,10 @@ export function observed(
     name: source.name,
     close: () => source.close(),
     probe: (signal) => source.probe(signal),
-    narinfo: (hash, signal) => timed('narinfo', signal, () => source.narinfo(hash, signal)),
-    async nar(request, signal) {
-      const body = await timed('nar', signal, () => source.nar(request, signal))
+    narinfo: (hash, signal, options) =>
+      timed('narinfo', signal, () => source.narinfo(hash, signal, options)),
+    async nar(request, signal, options) {
+      const body = await timed('nar', signal, () => source.nar(request, signal, options))
       if (!body) return undefined
       const onFault = (error: unknown) => {
         if (!signal.aborted) note('nar', error)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'vitest'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
 import { expectServed } from '../support/expect-served.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
@@ -58,3 +59,38 @@ test.each(ruins)(
     await expectSoundDataDir(server.dataDir)
   },
 )
+
+test('D8 an index that opens but is broken further in is replaced, not opened again', async () => {
+  const cache = await syntheticCache({ paths: 60, totalBytes: 1_000_000 })
+  const upstream = await startFakeUpstream(cache.directory)
+  const server = await startNarwhal({ upstreams: [upstream.url], trustedKeys: [cache.publicKey] })
+  for (const info of cache.infos) await expectServed(server.url, cache, info)
+  await server.restart()
+  const index = join(server.dataDir, 'index.sqlite')
+  await truncate(index, (await stat(index)).size >> 1)
+  for (const info of cache.infos) await expectServed(server.url, cache, info)
+  await server.restart()
+  for (const info of cache.infos) await expectServed(server.url, cache, info)
+  await expectSoundDataDir(server.dataDir)
+  await server.stop()
+  const database = new DatabaseSync(index, { readOnly: true })
+  expect(database.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+  database.close()
+})
+
+test('D8 a NAR cut short while the index was lost is fetched again', async () => {
+  const cache = await syntheticCache({ paths: 3, totalBytes: 600_000 })
+  const upstream = await startFakeUpstream(cache.directory)
+  const server = await startNarwhal({ upstreams: [upstream.url], trustedKeys: [cache.publicKey] })
+  for (const info of cache.infos) await expectServed(server.url, cache, info)
+  await server.stop()
+  for (const suffix of ['', '-wal', '-shm'])
+    await rm(join(server.dataDir, `index.sqlite${suffix}`), { force: true })
+  const [info] = cache.infos
+  if (!info) throw new Error('no paths')
+  await truncate(join(server.dataDir, 'cache', info.url), 1000)
+  await server.restart()
+  await server.logged(/brought the index in step/)
+  await expectServed(server.url, cache, info)
+  await expectSoundDataDir(server.dataDir)
+})

@@ -1,10 +1,11 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
+import type { AskOptions } from '../../src/nix/source.ts'
 import { silentLog } from '../../src/telemetry.ts'
 import { guarded } from '../../src/upstream/guarded.ts'
 import { httpUpstream } from '../../src/upstream/http.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
-import { body, status } from '../support/faults.ts'
+import { body, cutAfter, status } from '../support/faults.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 
 const never = new AbortController().signal
@@ -15,7 +16,8 @@ async function subject() {
   const http = httpUpstream({ name: 'up', url: upstream.url, maxConnections: 4 })
   const source = guarded(http, { log: silentLog, now: () => performance.now() })
   const info = cache.infos[0] as NarInfo
-  return { upstream, source, ask: () => source.narinfo(info.storePath.hash, never) }
+  const ask = (options?: AskOptions) => source.narinfo(info.storePath.hash, never, options)
+  return { upstream, source, info, ask: () => ask(), askAhead: () => ask({ isPrefetch: true }) }
 }
 
 const narinfo = /narinfo$/
@@ -63,6 +65,27 @@ describe('a guarded upstream', () => {
     await expect(ask()).rejects.toMatchObject({ code: 'UPSTREAM_BUSY' })
     await expect(ask()).rejects.toThrow(/away/)
     expect(upstream.count(narinfo)).toBe(1)
+    await source.close()
+  })
+
+  test('is not away for faults of what no client waits for, and is not asked again for it', async () => {
+    const { upstream, source, info, askAhead } = await subject()
+    const trouble = upstream.script(/./, status(502))
+    for (let at = 0; at < 5; at += 1) await expect(askAhead()).rejects.toThrow()
+    expect(upstream.count()).toBe(5)
+    trouble.stop()
+    upstream.script(/nar\//, cutAfter(10))
+    for (let at = 0; at < 5; at += 1) {
+      const body = await source.nar({ url: info.url, offset: 0 }, never, { isPrefetch: true })
+      const read = async () => {
+        for await (const chunk of body?.chunks ?? []) expect(chunk).toBeDefined()
+      }
+      await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_CUT_SHORT' })
+    }
+    expect(source.awaySince).toBeUndefined()
+    upstream.script(narinfo, status(429, ['Retry-After', '30']))
+    await expect(askAhead()).rejects.toMatchObject({ code: 'UPSTREAM_BUSY' })
+    expect(source.awaySince).toBeDefined()
     await source.close()
   })
 

@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { printNarInfo } from '../../src/nix/narinfo.ts'
 import { httpUpstream } from '../../src/upstream/http.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
-import { body, cutAfter, edit, flipBit, header, redirect, status } from '../support/faults.ts'
+import { body, cutAfter, drip, edit, flipBit, header, redirect, status } from '../support/faults.ts'
 import { headerOf } from '../support/http-head.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 
@@ -102,6 +102,30 @@ describe('an http upstream', () => {
       for await (const chunk of response?.chunks ?? []) expect(chunk).toBeDefined()
     }
     await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_CUT_SHORT' })
+  })
+
+  test('does not take our own pauses for the slowness of the upstream', async () => {
+    const { upstream, source, info } = await subject()
+    upstream.script(/nar\//, drip(8_000, 20))
+    const response = await source.nar({ url: info.url, offset: 0 }, never)
+    let pausedMs = 0
+    const clock = performance.now.bind(performance)
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => clock() + pausedMs)
+    onTestFinished(() => now.mockRestore())
+    let bytes = 0
+    for await (const chunk of response?.chunks ?? []) {
+      bytes += chunk.length
+      pausedMs += 20_000
+    }
+    expect(bytes).toBe(response?.size)
+  })
+
+  test('says so when no client waits for the answer', async () => {
+    const { upstream, source, info } = await subject()
+    await source.narinfo(info.storePath.hash, never, { isPrefetch: true })
+    await source.narinfo(info.storePath.hash, never)
+    const purposes = upstream.requests.map(({ headers }) => headerOf(headers, 'sec-purpose'))
+    expect(purposes).toEqual(['prefetch', undefined])
   })
 
   test.each([

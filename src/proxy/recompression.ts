@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Config } from '../config/config.ts'
+import { messageOf } from '../errors.ts'
+import { parseNarFile } from '../policy/nar-file.ts'
+import type { Judgement } from '../policy/recompression.ts'
+import type { Disk } from '../store/disk.ts'
+import type { Log } from '../telemetry.ts'
+import type { Nars } from './nars.ts'
+import { judgeThisMachine, SpareTime } from './spare-time.ts'
+
+export interface RecompressionOptions {
+  readonly disk: Disk
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+/** What becomes of stored NARs, as a person would want to see it. */
+export interface RecompressionReport {
+  readonly isOn: boolean
+  /** Why it is on or off. */
+  readonly reason: string
+  /** Why nothing is done now, although something waits. */
+  readonly pausedBecause: string | undefined
+  /** NARs that wait for their zstd form. */
+  readonly queued: number
+  readonly running: number
+  readonly done: number
+  readonly failed: number
+  /** Bytes of files before and after. */
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+}
+
+const idleMs = 2_000
+const pauseMs = 250
+const countEveryMs = 1_000
+const sweepEveryMs = 60_000
+/** Clients that were given the original's URL begin to fetch it within minutes. */
+const graceMs = 15 * 60_000
+const maxAttempts = 2
+
+/**
+ * Makes the zstd forms of stored NARs, one after the other, while the machine has nothing better to
+ * do. What waits is known by the index, so nothing is lost by a restart.
+ */
+export class Recompression {
+  readonly #options: RecompressionOptions
+  readonly #spare: SpareTime
+  readonly #nars: Nars
+  #verdict: Judgement
+  #pausedBecause: string | undefined
+  readonly #working = new Set<string>()
+  readonly #failures = new Map<string, number>()
+  readonly #tally = { done: 0, failed: 0, bytesBefore: 0, bytesAfter: 0 }
+  readonly #loops: Promise<unknown>
+  #sweptAt = Number.NEGATIVE_INFINITY
+  #queued = 0
+  #countedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: RecompressionOptions, config: Config['recompress'], nars: Nars) {
+    this.#options = options
+    this.#nars = nars
+    this.#spare = new SpareTime(config, () => this.#nars.fetching)
+    this.#verdict = this.#judge(config)
+    this.#loops = Promise.all(Array.from({ length: config.workers }, () => this.#work()))
+  }
+
+  /** Goes over to another configuration. */
+  use(config: Config['recompress']): void {
+    this.#spare.use(config)
+    this.#verdict = this.#judge(config)
+  }
+
+  report(): RecompressionReport {
+    return {
+      ...this.#verdict,
+      pausedBecause: this.#pausedBecause,
+      queued: this.#countQueued(),
+      running: this.#working.size,
+      ...this.#tally,
+    }
+  }
+
+  /** A sum over a large index, however often somebody looks. */
+  #countQueued(): number {
+    const now = performance.now()
+    if (now - this.#countedAt > countEveryMs) {
+      this.#countedAt = now
+      this.#queued = this.#options.disk.zstdForms.wanting
+    }
+    return this.#queued
+  }
+
+  /** Settles once the signal has ended what runs. */
+  async settled(): Promise<void> {
+    await this.#loops
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#options
+    while (!signal.aborted) {
+      await this.#sweep()
+      const file = this.#verdict.isOn ? this.#next() : undefined
+      if (file !== undefined && this.#mayWork()) await this.#repack(file)
+      else await this.#wait(idleMs)
+    }
+  }
+
+  #next(): string | undefined {
+    const { disk } = this.#options
+    if (!disk.isStoring) return undefined
+    return disk.zstdForms.wanted(this.#working.size + 1).find((file) => !this.#working.has(file))
+  }
+
+  #judge(config: Config['recompress']): Judgement {
+    const verdict = judgeThisMachine(config)
+    if (verdict.reason !== this.#verdict?.reason)
+      this.#options.log.info({ isOn: verdict.isOn }, `recompression is ${verdict.reason}`)
+    return verdict
+  }
+
+  #mayWork(): boolean {
+    const answer = this.#spare.mayWork()
+    this.#pausedBecause = answer.mayWork ? undefined : answer.reason
+    return answer.mayWork
+  }
+
+  async #repack(name: string): Promise<void> {
+    const { disk, log, signal } = this.#options
+    const file = parseNarFile(name)
+    this.#working.add(name)
+    try {
+      const pace = async () => {
+        while (!signal.aborted && !this.#mayWork()) await this.#wait(pauseMs)
+      }
+      const packed = file && (await this.#nars.repack(file, pace))
+      if (packed) {
+        this.#tally.done += 1
+        this.#tally.bytesBefore += packed.bytesBefore
+        this.#tally.bytesAfter += packed.bytesAfter
+      } else disk.zstdForms.giveUp(name)
+    } catch (error) {
+      // A client that followed it has left, or the server stops: it is begun anew another time.
+      if (signal.aborted || (error as Error).name === 'AbortError') return
+      this.#tally.failed += 1
+      const failures = (this.#failures.get(name) ?? 0) + 1
+      this.#failures.set(name, failures)
+      log.warn({ file: name }, `nar/${name} stays as it is: ${messageOf(error)}`)
+      if (failures >= maxAttempts) {
+        this.#failures.delete(name)
+        disk.zstdForms.giveUp(name)
+      }
+    } finally {
+      this.#working.delete(name)
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#sweptAt < sweepEveryMs) return
+    this.#sweptAt = now
+    await this.#options.disk.zstdForms.dropOriginals(graceMs, Date.now())
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const { signal } = this.#options
+    await delay(ms, undefined, { signal, ref: false }).catch(() => undefined)
+  }
+}

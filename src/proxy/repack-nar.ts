@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import type { Repacker, Repacking } from '../codec/nar-repack.ts'
+import { AppError, isAppError } from '../errors.ts'
+import type { Hash } from '../nix/hash.ts'
+import type { NarFile } from '../policy/nar-file.ts'
+import type { Disk } from '../store/disk.ts'
+import type { Download } from '../store/download.ts'
+import type { NarReader } from '../store/nar-reader.ts'
+import { KiB } from '../units.ts'
+import type { FilledNar } from './nar-intake.ts'
+import type { NarPlan } from './nar-plan.ts'
+
+const pieceBytes = 256 * KiB
+
+export interface RepackTools {
+  readonly disk: Disk
+  readonly repacker: Repacker
+  /** Level of zstd. */
+  readonly repackLevel: number
+  readonly download: Download
+  /** Opens the NAR as its upstream packed it: from the disk, or by following its download. */
+  readonly open: () => Promise<OpenOriginal | undefined>
+  /** Waited for before each piece. */
+  readonly pace: () => Promise<void>
+  readonly signal: AbortSignal
+}
+
+interface OpenOriginal {
+  readonly reader: NarReader
+  readonly origin: 'disk' | 'download'
+}
+
+/**
+ * Fills the download of a NAR's zstd form from the original, and vouches for it once the NAR is what
+ * its narinfo says.
+ *
+ * @param original whose zstd form the plan's file is
+ * @throws AppError CORRUPT when the NAR is wrong; NAR_GONE when it is certainly absent; whatever
+ *   ended the original, the download or the thread
+ */
+export async function repackNar(
+  { file, nar, size }: NarPlan,
+  original: NarFile,
+  tools: RepackTools,
+): Promise<FilledNar> {
+  const { disk, repacker, repackLevel: level, download } = tools
+  if (!nar) throw new AppError('UNVERIFIABLE', `nothing to check nar/${file.name} against`)
+  for (let attempt = 1; ; attempt += 1) {
+    const open = await tools.open()
+    if (!open) throw new AppError('NAR_GONE', `no upstream has nar/${original.name} any more`)
+    const repacking = repacker.repack({
+      path: disk.layout.nar(original.name),
+      compression: original.compression,
+      narHash: nar.hash,
+      narSize: nar.size,
+      level,
+    })
+    try {
+      const fileHash = await pour({ ...tools, original: open.reader, repacking })
+      return { fileHash, isNarHashRight: true, late: undefined }
+    } catch (error) {
+      if (!isAppError(error, 'CORRUPT') || open.origin !== 'disk' || attempt > 1) throw error
+      // It was right when it was put there.
+      await disk.lose(original.name, `is damaged: ${error.message}`)
+      await download.restart(size)
+    }
+  }
+}
+
+interface Pouring extends Pick<RepackTools, 'download' | 'pace' | 'signal'> {
+  readonly original: NarReader
+  readonly repacking: Repacking
+}
+
+async function pour(parts: Pouring): Promise<Hash> {
+  const { original, repacking, download, signal } = parts
+  const hasher = createHash('sha256')
+  let fault: { readonly error: unknown } | undefined
+  const fail = (error: unknown) => {
+    // The other side ends because of it; only the first fault says why.
+    fault ??= { error }
+    repacking.cancel()
+    original.close()
+  }
+  const stop = () => fail(signal.reason)
+  signal.addEventListener('abort', stop)
+  const feeding = feed(parts).catch(fail)
+  try {
+    for await (const chunk of repacking.chunks) {
+      hasher.update(chunk)
+      await download.append(chunk)
+    }
+  } catch (error) {
+    fail(error)
+  }
+  await feeding
+  signal.removeEventListener('abort', stop)
+  original.close()
+  if (fault) throw fault.error
+  download.vouch()
+  return { algorithm: 'sha256', digest: hasher.digest() }
+}
+
+async function feed({ original, repacking, pace }: Pouring): Promise<void> {
+  let position = 0
+  for (;;) {
+    await pace()
+    const piece = Buffer.allocUnsafeSlow(pieceBytes)
+    const bytes = await original.read(piece, position)
+    if (bytes === 0) break
+    position += bytes
+    await repacking.feed(piece.subarray(0, bytes))
+  }
+  repacking.finish(position)
+}
