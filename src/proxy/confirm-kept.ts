@@ -2,6 +2,17 @@ import type { NarChecker } from '../codec/nar-check.ts'
 import type { Disk } from '../store/disk.ts'
 import type { Log } from '../telemetry.ts'
 import { infoOf, narHashText } from './hand-out.ts'
+import type { Narinfos } from './narinfos.ts'
+
+export interface ConfirmTools extends Keepers {
+  readonly checker: NarChecker
+  readonly log: Log
+}
+
+interface Keepers {
+  readonly disk: Disk
+  readonly narinfos: Narinfos
+}
 
 /**
  * Holds a NAR on the disk against the NarHash of its narinfo, where only the hash of the file was
@@ -9,11 +20,7 @@ import { infoOf, narHashText } from './hand-out.ts'
  *
  * @param bytes length of the file
  */
-export async function confirmKept(
-  file: string,
-  bytes: number,
-  tools: { readonly disk: Disk; readonly checker: NarChecker; readonly log: Log },
-): Promise<void> {
+export async function confirmKept(file: string, bytes: number, tools: ConfirmTools): Promise<void> {
   const { disk, checker, log } = tools
   const records = disk.narinfosOfFile(file)
   const first = records[0]
@@ -32,7 +39,7 @@ export async function confirmKept(
     return
   }
   log.error({ code: 'CORRUPT', file }, `removed nar/${file}: ${verdict.reason}`)
-  await disk.remove(file)
+  await disown(file, tools)
 }
 
 /** Notes that a NAR on the disk is what its narinfos say. */
@@ -43,4 +50,11 @@ export async function noteRight(file: string, disk: Disk): Promise<void> {
   const narHash = narHashText(infoOf(first))
   const same = records.filter((record) => narHashText(infoOf(record)) === narHash)
   await disk.confirm(file, narHash, same)
+}
+
+/** Takes a NAR out that is not what its narinfos say, and with it those narinfos. */
+export async function disown(file: string, { disk, narinfos }: Keepers): Promise<void> {
+  const records = disk.narinfosOfFile(file)
+  await disk.remove(file)
+  for (const record of records) await narinfos.disbelieve(record)
 }

@@ -6,6 +6,7 @@ import type { NarOffer, NarPlan } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { type OpenOffer, openFirst } from './open-first.ts'
 import { type Patience, persist } from './persist.ts'
+import type { Upstream } from './upstream.ts'
 
 /** How often one upstream may break off, with bytes gained each time, before another is asked. */
 const maxResumes = 5
@@ -19,22 +20,26 @@ export interface FillTools extends IntakeTools, Patience {
   readonly run: Pick<NarRun, 'isAhead' | 'joined' | 'giveWay'>
 }
 
+/** Told of each upstream that could not say whether it has the file. */
+export type OnFault = (upstream: Upstream, error: AppError) => void
+
 /**
  * Fetches one NAR into its download from whoever has it, resumes where one breaks off, and vouches
  * for it once every hash is right.
  *
  * @param offers names the places anew each time it is called
- * @throws AppError NAR_GONE when every upstream says it has none; else the last fault met
+ * @throws AppError NAR_GONE when every upstream says it has none; else the last fault met, also
+ *   where only one of them could not say
  */
 export async function fillNar(
   plan: NarPlan,
-  offers: () => AsyncIterable<NarOffer>,
+  offers: (onFault: OnFault) => AsyncIterable<NarOffer>,
   { download, ...tools }: FillTools & { readonly download: Download },
 ): Promise<FilledNar> {
   const intake = new NarIntake(plan, download, tools)
   try {
     await intake.readKept()
-    const round = () => tryOffers(plan, offers(), { ...tools, intake })
+    const round = () => tryOffers(plan, offers, { ...tools, intake })
     const filled = await persist(round, () => intake.lastProgress, tools)
     download.vouch()
     return filled
@@ -46,13 +51,17 @@ export async function fillNar(
 /** Goes through the places once. */
 async function tryOffers(
   plan: NarPlan,
-  offers: AsyncIterable<NarOffer>,
+  offers: (onFault: OnFault) => AsyncIterable<NarOffer>,
   { intake, ...tools }: FillTools & { readonly intake: NarIntake },
 ): Promise<FilledNar> {
   const { quarantine, log, signal, run } = tools
   const file = plan.file.name
-  const queue = new OfferQueue(offers)
   let fault: AppError | undefined
+  const queue = new OfferQueue(
+    offers((_upstream, error) => {
+      fault = error
+    }),
+  )
   let lastOffer: NarOffer | undefined
   let resumes = 0
 

@@ -1,3 +1,4 @@
+import { type AppError, isAppError, upstreamTroubles } from '../errors.ts'
 import type { Compression } from '../nix/compression.ts'
 import type { Hash } from '../nix/hash.ts'
 import type { NarInfo } from '../nix/narinfo.ts'
@@ -134,6 +135,8 @@ interface OfferContext {
   readonly signal: AbortSignal
   /** As in Patience: nobody is asked around for what no client waits for. */
   readonly giveUp: () => boolean
+  /** Told of each upstream that could not say whether it has the file. */
+  readonly onFault: (upstream: Upstream, error: AppError) => void
 }
 
 /**
@@ -168,6 +171,7 @@ async function urlAt(
     const question = { ...context, hash: plan.storeHash }
     const info = await askOne(upstream, question, context.signal).catch((error: unknown) => {
       context.log.info({ upstream: upstream.source.name, error: String(error) }, 'no second source')
+      if (isAppError(error, ...upstreamTroubles)) context.onFault(upstream, error)
       return undefined
     })
     if (info && narFileOf(info) === plan.file.name) return info.url

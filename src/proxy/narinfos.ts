@@ -9,6 +9,7 @@ import type { Log } from '../telemetry.ts'
 import { askUpstreams, type Find } from './ask-upstreams.ts'
 import { handOut, infoOf, narHashText } from './hand-out.ts'
 import { persist } from './persist.ts'
+import { Quarantine } from './quarantine.ts'
 import { quietly } from './quietly.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -64,6 +65,8 @@ export class Narinfos {
   /** When every upstream last said it has none, by performance.now(). */
   readonly #absent: LRUCache<StoreHash, number>
   readonly #flights = new Map<StoreHash, Flight>()
+  /** Which upstream's narinfo of which path led to wrong bytes. */
+  readonly #disbelieved = new Quarantine(() => performance.now())
   #clientFlights = 0
   readonly #allKeys: KeyRing
 
@@ -176,6 +179,15 @@ export class Narinfos {
     await this.#options.disk.forget(hash)
   }
 
+  /**
+   * Drops a narinfo that led to wrong bytes, and leaves its upstream out when this path is asked for
+   * again soon.
+   */
+  async disbelieve({ hash, upstream }: NarinfoRecord): Promise<void> {
+    if (upstream !== undefined) this.#disbelieved.add(upstream, hash)
+    await this.forget(hash)
+  }
+
   /** Takes the narinfo's new text, such as one that has gained a FileHash. */
   refresh(record: NarinfoRecord): void {
     // Its download may have begun when other keys were believed.
@@ -198,9 +210,10 @@ export class Narinfos {
   }
 
   async #findAhead(hash: StoreHash, signal: AbortSignal): Promise<NarinfoAnswer> {
-    const { disk, upstreams, storeDir, log } = this.#options
+    const { disk, storeDir, log } = this.#options
     const kept = await disk.narinfo(hash)
     if (kept && this.#isTrusted(kept)) return { text: this.#remember(kept), origin: 'disk' }
+    const upstreams = this.#believed(hash)
     const question = { hash, storeDir, log: quietly(log), signal, isPrefetch: true }
     const find = await askUpstreams(upstreams, question)
     const text = find && this.#remember(await this.#keep(find))
@@ -219,7 +232,8 @@ export class Narinfos {
    * @returns undefined when it is certainly absent
    */
   async ask(hash: StoreHash): Promise<NarinfoRecord | undefined> {
-    const { upstreams, storeDir, patienceMs, log, signal } = this.#options
+    const { storeDir, patienceMs, log, signal } = this.#options
+    const upstreams = this.#believed(hash)
     const started = performance.now()
     const find = await persist(
       () => askUpstreams(upstreams, { hash, storeDir, log, signal }),
@@ -227,6 +241,13 @@ export class Narinfos {
       { upstreams, patienceMs, signal },
     )
     return find && this.#keep(find)
+  }
+
+  /** Who may be asked for this path: all, where nobody else is left. */
+  #believed(hash: StoreHash): readonly Upstream[] {
+    const { upstreams } = this.#options
+    const others = upstreams.filter(({ source }) => !this.#disbelieved.has(source.name, hash))
+    return others.length > 0 ? others : upstreams
   }
 
   async #keep({ info, upstream }: Find): Promise<NarinfoRecord> {

@@ -10,7 +10,7 @@ import type { NarReader } from '../store/nar-reader.ts'
 import type { Log } from '../telemetry.ts'
 import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
-import { fillNar } from './fill-nar.ts'
+import { fillNar, type OnFault } from './fill-nar.ts'
 import { infoOf } from './hand-out.ts'
 import { mendingReader } from './mending-reader.ts'
 import { knownPlan, type NarPlan, offersOf, planNar, planRepack } from './nar-plan.ts'
@@ -198,7 +198,8 @@ export class Nars {
   async head(file: NarFile): Promise<NarHead | undefined> {
     const { disk, narinfos } = this.#options
     const running = this.#runs.get(file.name)
-    if (running) return { size: running.download.size, origin: 'download' }
+    const size = running?.download.size
+    if (size !== undefined) return { size, origin: 'download' }
     const kept = await disk.openNar(file.name, Date.now())
     if (kept) {
       kept.close()
@@ -293,7 +294,7 @@ export class Nars {
   }
 
   async #run(plan: NarPlan, run: NarRun, pace: () => Promise<void>): Promise<void> {
-    const { disk, upstreams, checker, storeDir, patienceMs } = this.#options
+    const { disk, narinfos, upstreams, checker, storeDir, patienceMs } = this.#options
     const { download, signal } = run
     const log = run.quieting(this.#options.log)
     let isWorthKeeping = false
@@ -306,10 +307,22 @@ export class Nars {
       if (reservation) download.limitTo(reservation, bytes)
       else if (run.giveUp()) signal.throwIfAborted()
       else download.leaveDisk()
-      const offers = () => offersOf(plan, upstreams, { storeDir, log, signal, giveUp })
+      const offers = (onFault: OnFault) =>
+        offersOf(plan, upstreams, { storeDir, log, signal, giveUp, onFault })
       const giveUp = () => run.giveUp()
       const quarantine = this.#quarantine
-      const tools = { disk, checker, quarantine, upstreams, patienceMs, log, signal, giveUp, run }
+      const tools = {
+        disk,
+        narinfos,
+        checker,
+        quarantine,
+        upstreams,
+        patienceMs,
+        log,
+        signal,
+        giveUp,
+        run,
+      }
       const { original } = plan
       const filled = original
         ? await repackNar(plan, original, {
@@ -339,7 +352,9 @@ export class Nars {
       const isForNobody = run.giveUp()
       download.fail(error)
       if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined && !isForNobody)
-        await this.#options.narinfos.forget(plan.storeHash)
+        await narinfos.forget(plan.storeHash)
+      // The next who asks for the path is led elsewhere, where there is an elsewhere.
+      if (isAppError(error, 'CORRUPT') && plan.record) await narinfos.disbelieve(plan.record)
     } finally {
       reservation?.settle()
       if (!isWorthKeeping || download.written === 0) await download.unlink()

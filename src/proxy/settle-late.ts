@@ -1,11 +1,13 @@
 import type { Disk } from '../store/disk.ts'
 import type { Log } from '../telemetry.ts'
-import { noteRight } from './confirm-kept.ts'
+import { disown, noteRight } from './confirm-kept.ts'
 import type { LateVerdict } from './nar-intake.ts'
+import type { Narinfos } from './narinfos.ts'
 import type { Quarantine } from './quarantine.ts'
 
 export interface SettleTools {
   readonly disk: Disk
+  readonly narinfos: Narinfos
   readonly quarantine: Quarantine
   readonly log: Log
   readonly signal: AbortSignal
@@ -20,7 +22,7 @@ export interface SettleTools {
 export async function settleLate(
   file: string,
   { from, verdict, cancel }: LateVerdict,
-  { disk, quarantine, log, signal }: SettleTools,
+  { disk, narinfos, quarantine, log, signal }: SettleTools,
 ): Promise<void> {
   signal.addEventListener('abort', cancel, { once: true })
   try {
@@ -29,7 +31,7 @@ export async function settleLate(
       log.error({ code: 'CORRUPT', file, upstream: from }, `removed nar/${file}: ${found.reason}`)
       quarantine.add(from, file)
       quarantine.taint(file)
-      await disk.remove(file)
+      await disown(file, { disk, narinfos })
       return
     }
     await noteRight(file, disk)

@@ -1,12 +1,15 @@
+import { createHash } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import { describe, expect } from 'vitest'
-import { formatHash } from '../../src/nix/hash.ts'
+import { formatDigest, formatHash, type Hash } from '../../src/nix/hash.ts'
 import { type NarInfo, printNarInfo } from '../../src/nix/narinfo.ts'
 import { type FaultStage, faultTest } from '../support/fault-stage.ts'
 import * as faults from '../support/faults.ts'
 import { requestRaw } from '../support/raw-http.ts'
-import { syntheticCache } from '../support/synthetic-cache.ts'
+import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
 
 const isNarinfo = /\.narinfo$/
 const isNar = /^\/nar\//
@@ -20,6 +23,21 @@ function pointAt(file: NarInfo) {
       .replace(/^FileHash: .*$/m, `FileHash: ${fileHash && formatHash(fileHash)}`)
       .replace(/^FileSize: .*$/m, `FileSize: ${fileSize}`),
   )
+}
+
+/** Puts a file into the cache that unpacks to another path's NAR; its own hash is right. */
+async function forge(cache: SyntheticCache, of: NarInfo): Promise<NarInfo> {
+  const nar = await promisify(zstdDecompress)(await cache.bytesOf(of))
+  const bytes = await promisify(zstdCompress)(nar, {
+    params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
+  })
+  const fileHash: Hash = {
+    algorithm: 'sha256',
+    digest: createHash('sha256').update(bytes).digest(),
+  }
+  const url = `nar/${formatDigest(fileHash, 'nix32')}.nar.zst`
+  await writeFile(join(cache.directory, url), bytes)
+  return { ...of, url, fileHash, fileSize: bytes.length }
 }
 
 const kept = async ({ narwhal }: FaultStage) =>
@@ -49,6 +67,35 @@ describe('S4: an upstream that lies about what is not signed', () => {
       const swapped = await cache.bytesOf(cache.infos[0] as NarInfo)
       await stage.narinfo()
       upstream.script(isNar, faults.body(swapped))
+      expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+    },
+  )
+
+  faultTest(
+    'in a crowd: sent once at most, to a client that will refuse it; then removed, and fetched elsewhere',
+    { upstreams: 2, paths: 3, totalBytes: 3_000_000, env: { NARWHAL_RECOMPRESS_ENABLED: 'false' } },
+    async (stage) => {
+      const { cache, narwhal, info, upstream } = stage
+      const [other, third] = cache.infos as [NarInfo, NarInfo]
+      const forged = await forge(cache, third)
+      upstream.script(`/${info.storePath.hash}.narinfo`, pointAt(forged), { times: 1 })
+      const gate = Promise.withResolvers<void>()
+      upstream.script(`/${other.url}`, faults.pauseAfter(1000, gate.promise))
+      await stage.narinfo(other)
+      const crowd = stage.get(`/${other.url}`)
+      await expect.poll(() => upstream.count(`/${other.url}`)).toBe(1)
+
+      await requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)
+      const url = `${narwhal.url}/${forged.url}`
+      expect(await requestRaw(url)).toMatchObject({ status: 200, end: 'clean' })
+      gate.resolve()
+      expect((await crowd).end).toBe('clean')
+
+      // Asked for again, it is unpacked beside the request.
+      await requestRaw(url)
+      await narwhal.logged(/removed nar\//)
+      await expect.poll(() => kept(stage)).toEqual([`${other.storePath.hash}.narinfo`])
+      expect((await stage.narinfo()).status).toBe(200)
       expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
     },
   )
