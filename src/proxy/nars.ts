@@ -12,6 +12,7 @@ import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
 import { fillNar, type OnFault } from './fill-nar.ts'
 import { infoOf } from './hand-out.ts'
+import { Lanes } from './lanes.ts'
 import { mendingReader } from './mending-reader.ts'
 import { knownPlan, type NarPlan, offersOf, planNar, planRepack } from './nar-plan.ts'
 import { NarRun } from './nar-run.ts'
@@ -84,6 +85,7 @@ export class Nars {
   #options: NarsOptions
   readonly #quarantine = new Quarantine(() => performance.now())
   readonly #limit: LimitFunction
+  readonly #lanes = new Lanes(() => performance.now())
   readonly #waits = new ClientWaits(() => performance.now())
   readonly #starting = new Map<string, Promise<NarRun | undefined>>()
   readonly #runs = new Map<string, NarRun>()
@@ -311,11 +313,13 @@ export class Nars {
         offersOf(plan, upstreams, { storeDir, log, signal, giveUp, onFault })
       const giveUp = () => run.giveUp()
       const quarantine = this.#quarantine
+      const lanes = this.#lanes
       const tools = {
         disk,
         narinfos,
         checker,
         quarantine,
+        lanes,
         upstreams,
         patienceMs,
         log,
@@ -343,8 +347,8 @@ export class Nars {
       }
     } catch (error) {
       run.fault = error
-      // What is left of a zstd form cannot be gone on with.
-      isWorthKeeping = !plan.original && (signal.aborted || isAppError(error, ...upstreamTroubles))
+      const isPassing = signal.aborted || isAppError(error, ...upstreamTroubles)
+      isWorthKeeping = isPassing && plan.fileHash !== undefined
       const fields = { code: isAppError(error) ? error.code : undefined, file: plan.file.name }
       if (signal.aborted) log.info(fields, `stopped after ${download.written} bytes`)
       else log.error(fields, messageOf(error))

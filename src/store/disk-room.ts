@@ -1,4 +1,6 @@
 import { rm, statfs } from 'node:fs/promises'
+import type { StoreHash } from '../nix/store-path.ts'
+import { parseNarFile } from '../policy/nar-file.ts'
 import { bytesToEvict } from '../policy/room.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import { type Amount, formatSize, resolveAmount } from '../units.ts'
@@ -153,14 +155,26 @@ export class DiskRoom {
       for (const hash of index.hashesOfFile(file)) {
         const known = index.narinfo(hash)
         const record = known ?? (await readNarinfo(layout, hash))
-        // Without the zstd form, what the upstream offers is what there is.
-        if (record && (record.original || !known)) index.putNarinfo(asOriginal(record))
+        if (record && !known) index.putNarinfo(record)
         await rm(layout.narinfo(hash), { force: true })
+        // Not before: the index must lead here for as long as the narinfo does. Without the zstd form,
+        // what the upstream offers is what there is.
+        if (record?.original) index.putNarinfo(asOriginal(record))
       }
+      for (const hash of this.#maybeLeadingTo(file))
+        if ((await readNarinfo(layout, hash))?.file === file)
+          await rm(layout.narinfo(hash), { force: true })
       await rm(layout.nar(file), { force: true })
       index.deleteNar(file)
       this.#readAt.delete(file)
     })
+  }
+
+  /** Narinfos that a crash may have left leading here while the index says that they lead elsewhere. */
+  #maybeLeadingTo(file: string): StoreHash[] {
+    const { index } = this.#options
+    const name = parseNarFile(file)
+    return [...index.hashesOfOriginal(file), ...(name?.shape === 'path' ? [name.storeHash] : [])]
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

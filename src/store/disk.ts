@@ -227,7 +227,7 @@ export class Disk {
     size: number | undefined,
     mayResume: boolean,
   ): Promise<Download> {
-    const path = this.layout.part(file)
+    const path = mayResume ? this.layout.part(file) : this.layout.unfinished(file)
     const create = () => (mayResume ? Download.resume(path, size) : Download.create(path, size))
     const onDisk = this.#health.isStoring ? await this.#attempt('begin a file', create) : undefined
     const download = onDisk ?? this.startPassing(file, size)
@@ -237,7 +237,7 @@ export class Disk {
 
   /** Begins a download of what cannot be kept: it passes through memory. */
   startPassing(file: string, size: number | undefined): Download {
-    return Download.inMemory(this.layout.part(file), size)
+    return Download.inMemory(this.layout.unfinished(file), size)
   }
 
   /**

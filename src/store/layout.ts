@@ -14,7 +14,10 @@ export interface Layout {
   readonly lock: string
   narinfo(hash: StoreHash): string
   nar(name: string): string
+  /** A download that can be gone on with after a restart. */
   part(key: string): string
+  /** One that cannot: it is cleared away at start. */
+  unfinished(key: string): string
 }
 
 /** What files of downloads in progress end in. */
@@ -35,6 +38,7 @@ export function layoutOf(root: string): Layout {
     narinfo: (hash) => join(cache, hash + narinfoSuffix),
     nar: (name) => join(nars, name),
     part: (key) => join(temporary, key + partSuffix),
+    unfinished: (key) => join(temporary, `${key}.unfinished`),
   }
 }
 

@@ -31,5 +31,11 @@ function recordOf(hash: StoreHash, text: string | undefined): NarinfoRecord | un
   // Whatever else it may be by now, it is not what was put there.
   if (text === undefined || info?.storePath.hash !== hash) return undefined
   if (!info.url.startsWith('nar/')) return undefined
-  return { hash, text, file: info.url.slice('nar/'.length), upstream: undefined, upstreamUrl: undefined }
+  return {
+    hash,
+    text,
+    file: info.url.slice('nar/'.length),
+    upstream: undefined,
+    upstreamUrl: undefined,
+  }
 }

@@ -27,6 +27,8 @@ test(
       upstreams: ['http://127.0.0.1:9'],
       trustedKeys: [],
       dataDir,
+      // These NARs match no hash: who unpacks them takes them out.
+      env: { NARWHAL_RECOMPRESS_ENABLED: 'false' },
     })
     say('listening without an index')
     const baseline = await server.rssBytes()

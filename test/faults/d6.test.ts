@@ -62,7 +62,10 @@ test('D6 a bit flipped under a running server is found by verify, and mended by 
   await handle.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, 500)
   await handle.close()
   await server.stop()
-  const args = ['--data-dir', server.dataDir, '--trusted-key', cache.publicKey, '--repair']
+  const args = [
+    ...['--data-dir', server.dataDir, '--upstream', upstream.url],
+    ...['--trusted-key', cache.publicKey, '--repair'],
+  ]
   const { code, stdout } = await runCommand(['verify', ...args])
   expect(code).toBe(0)
   expect(stdout).toMatch(new RegExp(`^damaged: ${info.url}`, 'm'))

@@ -9,10 +9,11 @@ import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { atTestEnd } from '../support/at-test-end.ts'
 import { dataDirOf } from '../support/data-dir.ts'
 import { expectServed } from '../support/expect-served.ts'
-import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.ts'
 import { faultStage, faultTest } from '../support/fault-stage.ts'
 import * as faults from '../support/faults.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
+import { fieldOf, opaqueShapes, writeOpaqueCache } from '../support/opaque-cache.ts'
 import { testWith } from '../support/programs.ts'
 import { requestRaw } from '../support/raw-http.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
@@ -23,6 +24,8 @@ const isNarinfo = /\.narinfo$/
 const isNar = /^\/nar\//
 /** What the catalogue allows until another upstream's answer is there. */
 const soonMs = 2_000
+
+const noPrefetch = { NARWHAL_PREFETCH_NARINFOS: 'false', NARWHAL_PREFETCH_NARS: 'false' }
 
 /** Upstreams that cannot be reached, each made when a test needs it. */
 const away: Readonly<Record<string, () => Promise<string>>> = {
@@ -39,6 +42,26 @@ const away: Readonly<Record<string, () => Promise<string>>> = {
   },
 }
 
+/** Two upstreams with the same paths, whose URLs say nothing about the files behind them. */
+async function opaqueStage() {
+  const cache = await syntheticCache({ paths: 1, totalBytes: 300_000 })
+  const upstreams = await Promise.all(
+    [1, 2].map(async () => {
+      const to = await tempDir('opaque')
+      const shape = opaqueShapes.find(({ name }) => name === 'attic')
+      if (!shape) throw new Error('no such shape')
+      await writeOpaqueCache({ from: cache.directory, to, shape })
+      return startFakeUpstream(to)
+    }),
+  )
+  const narwhal = await startNarwhal({
+    upstreams: upstreams.map(({ url }) => url),
+    trustedKeys: [cache.publicKey],
+    env: { NARWHAL_LIMITS_PATIENCE: '500ms' },
+  })
+  return { cache, narwhal, upstreams }
+}
+
 /** With this upstream preferred, another one makes up for it before anybody notices. */
 async function expectOtherSoon(preferred: string): Promise<void> {
   const stage = await faultStage({ before: [preferred], paths: 8 })
@@ -47,6 +70,8 @@ async function expectOtherSoon(preferred: string): Promise<void> {
   for (const { storePath } of cache.infos)
     expect((await stage.get(`/${storePath.hash}.narinfo`, soon)).status).toBe(200)
   expect(await stage.get(`/${info.url}`, soon)).toMatchObject({ status: 200, end: 'clean' })
+  // from then on a probe now and then is all that is held towards it
+  await stage.narwhal.logged(/is away and asked no more/)
   await stage.expectOracles()
 }
 
@@ -64,6 +89,25 @@ describe('U1: of two upstreams the preferred one is', () => {
       await expectOtherSoon((await startUnansweredPort()).url)
     },
   )
+
+  test('one that says nothing: found to be away, and then the other is asked alone', {
+    timeout: 60_000,
+  }, async () => {
+    const silent = await startFakeUpstream(await tempDir('silent'))
+    silent.script(/./, faults.silence())
+    const stage = await faultStage({ before: [silent.url], paths: 12, env: noPrefetch })
+    const infos = [...stage.cache.infos]
+    for (const info of infos.splice(0, 6)) expect((await stage.narinfo(info)).status).toBe(200)
+    const isUp = async () => (await stage.get('/metrics')).body.toString()
+    const name = silent.url.replace('http://', '')
+    await expect
+      .poll(isUp, { timeout: 15_000 })
+      .toContain(`narwhal_upstream_up{upstream="${name}"} 0`)
+    silent.forget()
+    for (const info of infos) expect((await stage.narinfo(info)).status).toBe(200)
+    expect(silent.count(isNarinfo)).toBe(0)
+    await stage.expectOracles()
+  })
 
   testWith(['openssl'])('TLS with a certificate nobody vouches for: never believed', async () => {
     const dir = await tempDir('tls')
@@ -182,6 +226,22 @@ describe('U1: one upstream says no, the other is away', () => {
     expect((await stage.narinfo(info)).status).toBe(404)
     await upstream.up()
     await expect.poll(async () => (await stage.narinfo(info)).status, { timeout: 10_000 }).toBe(200)
+  })
+
+  test('a NAR that the other has lost is not taken for gone', async () => {
+    const { cache, narwhal, upstreams } = await opaqueStage()
+    const [best, away] = upstreams as [FakeUpstream, FakeUpstream]
+    const info = cache.infos.at(-1) as NarInfo
+    const narinfo = () => requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)
+    const url = fieldOf((await narinfo()).body.toString(), 'URL')
+    expect(url).toMatch(/^nar\/[a-z0-9]{32}-/)
+    await away.down()
+    best.script(isNar, faults.status(404))
+    expect((await requestRaw(`${narwhal.url}/${url}`)).status).toBe(503)
+    expect((await narinfo()).header('x-narwhal'), 'the narinfo is not forgotten').toBe('memory')
+    await away.up()
+    const nar = () => requestRaw(`${narwhal.url}/${url}`)
+    await expect.poll(async () => (await nar()).status, { timeout: 10_000 }).toBe(200)
   })
 
   faultTest(

@@ -1,5 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { zstdDecompress } from 'node:zlib'
 import { expect } from 'vitest'
+import type { NarInfo } from '../../src/nix/narinfo.ts'
+import { repackedFileOf } from '../../src/policy/nar-file.ts'
 import { MiB } from '../../src/units.ts'
 import { auditDataDir } from './audit-data-dir.ts'
 import { expectServed } from './expect-served.ts'
@@ -118,6 +122,7 @@ async function fetchAll({ cache }: CrashSite, server: NarwhalProcess): Promise<n
         () => undefined,
       )
       const body = await response?.arrayBuffer().catch(() => undefined)
+      if (!(await zstdFormIsRight(cache, info, server))) failed += 1
       if (!body || !narinfo) failed += 1
       else {
         expect(response?.status).toBe(200)
@@ -127,6 +132,21 @@ async function fetchAll({ cache }: CrashSite, server: NarwhalProcess): Promise<n
   }
   await Promise.all(Array.from({ length: clients }, client))
   return failed
+}
+
+/** The zstd form is made on the way, and takes the place of the original. @returns false when cut off */
+async function zstdFormIsRight(
+  cache: SyntheticCache,
+  info: NarInfo,
+  server: NarwhalProcess,
+): Promise<boolean> {
+  const response = await fetch(`${server.url}/nar/${repackedFileOf(info)}`).catch(() => undefined)
+  const body = await response?.arrayBuffer().catch(() => undefined)
+  if (!body) return false
+  expect(response?.status).toBe(200)
+  const nar = await promisify(zstdDecompress)(Buffer.from(body))
+  expect(nar.equals(await cache.bytesOf(info)), `the zstd form of ${info.url}`).toBe(true)
+  return true
 }
 
 /** The index may lag behind and downloads may lie about; what has its name must be right. */

@@ -100,6 +100,8 @@ export async function faultStage(options: StageOptions = {}): Promise<FaultStage
     env: {
       NODE_OPTIONS: '--max-semi-space-size=4',
       NARWHAL_LIMITS_PATIENCE: options.patience ?? '500ms',
+      // It begins when the machine is idle: no test may depend on that.
+      NARWHAL_RECOMPRESS_ENABLED: 'false',
       ...options.env,
     },
     upstreams: [],

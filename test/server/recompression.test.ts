@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto'
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { zstdDecompress } from 'node:zlib'
+import { expect, test, vi } from 'vitest'
+import { formatDigest, formatHash } from '../../src/nix/hash.ts'
+import { type NarInfo, parseNarInfo } from '../../src/nix/narinfo.ts'
+import { expectNar } from '../support/expect-served.ts'
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.ts'
+import { flipBit, waitFor } from '../support/faults.ts'
+import {
+  type NarwhalOptions,
+  type NarwhalProcess,
+  startNarwhal,
+} from '../support/narwhal-process.ts'
+import { expectSoundDataDir } from '../support/oracles.ts'
+import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+interface Stage {
+  readonly cache: SyntheticCache
+  readonly upstream: FakeUpstream
+  readonly server: NarwhalProcess
+}
+
+async function stage(options: Partial<NarwhalOptions> & { paths?: number; totalBytes?: number }) {
+  const { paths = 4, totalBytes = 2_000_000, ...rest } = options
+  const cache = await syntheticCache({ paths, totalBytes, compression: 'none' })
+  const upstream = await startFakeUpstream(cache.directory)
+  const server = await startNarwhal({
+    upstreams: [upstream.url],
+    trustedKeys: [cache.publicKey],
+    ...rest,
+    env: { NARWHAL_RECOMPRESS_ENABLED: 'true', ...rest.env },
+  })
+  return { cache, upstream, server }
+}
+
+/** Another server on the same data directory, which recompresses whatever the machine does. */
+async function recompressing(at: Stage): Promise<Stage> {
+  const server = await startNarwhal({
+    upstreams: [at.upstream.url],
+    trustedKeys: [at.cache.publicKey],
+    dataDir: at.server.dataDir,
+    env: { NARWHAL_RECOMPRESS_ENABLED: 'true' },
+  })
+  return { ...at, server }
+}
+
+async function narinfo({ server }: Stage, info: NarInfo): Promise<NarInfo> {
+  const response = await fetch(`${server.url}/${info.storePath.hash}.narinfo`)
+  expect(response.status).toBe(200)
+  return parseNarInfo(await response.text())
+}
+
+async function fetchAll(at: Stage): Promise<void> {
+  for (const info of at.cache.infos) {
+    await narinfo(at, info)
+    await expectNar(at.server.url, at.cache, info)
+  }
+}
+
+async function recompressed({ server, cache }: Stage, count = cache.infos.length): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const response = await fetch(`${server.url}/api/v1/status`)
+        const { recompress } = (await response.json()) as { recompress: { done: number } }
+        return recompress.done
+      },
+      { timeout: 40_000, interval: 100 },
+    )
+    .toBe(count)
+}
+
+/** Fetches the zstd form and holds it against what its narinfo promises, packed and unpacked. */
+async function expectZstd({ server }: Stage, info: NarInfo): Promise<Buffer> {
+  expect(info.compression).toBe('zstd')
+  const response = await fetch(`${server.url}/${info.url}`)
+  expect(response.status, info.url).toBe(200)
+  const bytes = Buffer.from(await response.arrayBuffer())
+  expect(sha256(bytes)).toBe(info.fileHash && formatHash(info.fileHash))
+  expect(bytes.length).toBe(info.fileSize)
+  expect(sha256(await promisify(zstdDecompress)(bytes))).toBe(formatHash(info.narHash))
+  return bytes
+}
+
+function sha256(bytes: Uint8Array): string {
+  return formatHash({ algorithm: 'sha256', digest: createHash('sha256').update(bytes).digest() })
+}
+
+const zstdName = ({ storePath, narHash }: NarInfo) =>
+  `nar/${storePath.hash}-${formatDigest(narHash, 'nix32')}.nar.zst`
+
+test('a stored NAR is packed anew, its narinfo leads there, signatures stay, the old URL still works', async () => {
+  const at = await stage({})
+  await fetchAll(at)
+  await recompressed(at)
+  at.upstream.forget()
+  for (const info of at.cache.infos) {
+    const now = await narinfo(at, info)
+    expect(now.url).toBe(zstdName(info))
+    expect(now.signatures).toEqual(info.signatures)
+    expect(formatHash(now.narHash)).toBe(formatHash(info.narHash))
+    await expectZstd(at, now)
+    await expectNar(at.server.url, at.cache, info)
+  }
+  expect(at.upstream.requests.map(({ target }) => target)).toEqual([])
+  await at.server.restart()
+  await at.upstream.down()
+  for (const info of at.cache.infos) await expectZstd(at, await narinfo(at, info))
+  await expectSoundDataDir(at.server.dataDir)
+})
+
+test('what waits for its zstd form is made after a restart, and after kill -9', async () => {
+  const at = await stage({ env: { NARWHAL_RECOMPRESS_ENABLED: 'false' } })
+  await fetchAll(at)
+  await at.server.kill()
+  const again = await recompressing(at)
+  await recompressed(again)
+  for (const info of at.cache.infos) await expectZstd(again, await narinfo(again, info))
+})
+
+test('a zstd URL is answered when both files are gone, with the same bytes, to all by one fetch', async () => {
+  const at = await stage({ paths: 1 })
+  const [info] = at.cache.infos as [NarInfo]
+  await fetchAll(at)
+  await recompressed(at)
+  const now = await narinfo(at, info)
+  const before = await expectZstd(at, now)
+  await at.server.stop()
+  const nars = join(at.server.dataDir, 'cache', 'nar')
+  for (const name of await readdir(nars)) await rm(join(nars, name))
+  await at.server.restart()
+  at.upstream.forget()
+  const bodies = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const response = await fetch(`${at.server.url}/${now.url}`)
+      expect(response.status).toBe(200)
+      return Buffer.from(await response.arrayBuffer())
+    }),
+  )
+  for (const body of bodies) expect(body.equals(before)).toBe(true)
+  expect(at.upstream.count(/^\/nar\//)).toBe(1)
+  await expectNar(at.server.url, at.cache, info)
+  await expectSoundDataDir(at.server.dataDir)
+})
+
+test('the zstd URL of a path is answered by a server that has lost everything', async () => {
+  const at = await stage({ paths: 1 })
+  const [info] = at.cache.infos as [NarInfo]
+  const response = await fetch(`${at.server.url}/${zstdName(info)}`)
+  expect(response.status).toBe(200)
+  const nar = await promisify(zstdDecompress)(Buffer.from(await response.arrayBuffer()))
+  expect(nar.equals(await at.cache.bytesOf(info))).toBe(true)
+})
+
+test('an interrupted transfer of a zstd form goes on at its byte', async () => {
+  const at = await stage({ paths: 1, totalBytes: 4_000_000 })
+  const [info] = at.cache.infos as [NarInfo]
+  await fetchAll(at)
+  await recompressed(at)
+  const now = await narinfo(at, info)
+  const whole = await expectZstd(at, now)
+  const from = whole.length >> 1
+  const rest = await fetch(`${at.server.url}/${now.url}`, { headers: { range: `bytes=${from}-` } })
+  expect(rest.status).toBe(206)
+  expect(Buffer.from(await rest.arrayBuffer()).equals(whole.subarray(from))).toBe(true)
+})
+
+test('while the zstd form is made on the way, a hostile original is passed on to nobody', async () => {
+  const at = await stage({ paths: 1 })
+  const [info] = at.cache.infos as [NarInfo]
+  at.upstream.script(/^\/nar\//, flipBit(1000))
+  const response = await fetch(`${at.server.url}/${zstdName(info)}`).catch(() => undefined)
+  const body = response?.ok ? await response.arrayBuffer().catch(() => undefined) : undefined
+  expect(body).toBeUndefined()
+  expect(await readdir(join(at.server.dataDir, 'cache', 'nar'))).toEqual([])
+})
+
+test('a stored NAR that has rotted is fetched again before it is packed', async () => {
+  const at = await stage({ env: { NARWHAL_RECOMPRESS_ENABLED: 'false' }, paths: 1 })
+  const [info] = at.cache.infos as [NarInfo]
+  await fetchAll(at)
+  await at.server.stop()
+  const bytes = await at.cache.bytesOf(info)
+  const rotten = Buffer.from(bytes)
+  rotten[bytes.length >> 1] = (rotten[bytes.length >> 1] as number) ^ 1
+  await writeFile(join(at.server.dataDir, 'cache', info.url), rotten)
+  const again = await recompressing(at)
+  await recompressed(again)
+  await expectZstd(again, await narinfo(again, info))
+  await expectNar(again.server.url, at.cache, info)
+})
+
+test('a client that waits for the zstd form on the way is not held up by a pause', async () => {
+  const at = await stage({ paths: 1 })
+  const [info] = at.cache.infos as [NarInfo]
+  const gate = Promise.withResolvers<void>()
+  at.upstream.script(/^\/nar\//, waitFor(gate.promise), { times: 1 })
+  const response = fetch(`${at.server.url}/${zstdName(info)}`)
+  await expect.poll(() => at.upstream.count(/^\/nar\//)).toBe(1)
+  gate.resolve()
+  expect((await response).status).toBe(200)
+  await (await response).arrayBuffer()
+})
+
+test('turned off, stored NARs stay as they are', async () => {
+  const at = await stage({ env: { NARWHAL_RECOMPRESS_ENABLED: 'false' } })
+  await fetchAll(at)
+  const report = async () => {
+    const response = await fetch(`${at.server.url}/api/v1/status`)
+    return ((await response.json()) as { recompress: Record<string, unknown> }).recompress
+  }
+  await expect.poll(report).toMatchObject({ isOn: false, done: 0, running: 0, queued: 4 })
+  expect(String((await report()).reason)).toContain('recompress.enabled')
+})
