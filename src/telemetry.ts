@@ -5,6 +5,8 @@ export type LogFields = Readonly<Record<string, unknown>>
 
 /** What rooms below the server see of the log: they know no exporter and no format. */
 export interface Log {
+  /** True when lines that only debugging wants are written. */
+  readonly isDebug?: boolean
   debug(fields: LogFields, message: string): void
   info(fields: LogFields, message: string): void
   warn(fields: LogFields, message: string): void
@@ -19,8 +21,9 @@ export type RequestKind = (typeof requestKinds)[number]
 
 /**
  * How a request ended; each has exactly one result. `miss` went to an upstream, `coalesced` shared
- * another request's way there, `negative` is a certain no, `refused` was nothing we serve, `failed`
- * got an error, `aborted` left before its answer began.
+ * another request's way there, `prefetched` got what had been fetched before anybody asked, as the
+ * first to ask, `negative` is a certain no, `refused` was nothing we serve, `failed` got an error,
+ * `aborted` left before its answer began.
  */
 export const requestResults = [
   'hit',
@@ -40,6 +43,19 @@ export type ByteSource = (typeof byteSources)[number]
 
 export const upstreamKinds = ['narinfo', 'nar'] as const
 export type UpstreamKind = (typeof upstreamKinds)[number]
+
+/** What came of what was fetched before a client asked for it, of one kind. Bytes of narinfos or NARs. */
+export interface PrefetchCounters {
+  /** Ended, whole or not; or taken over by a client that asked meanwhile. */
+  fetched: number
+  fetchedBytes: number
+  /** Of these: a client asked for it. */
+  used: number
+  usedBytes: number
+  /** Of these: nobody asked in time, or it broke off. */
+  wasted: number
+  wastedBytes: number
+}
 
 /** Why what an upstream sent was not believed. */
 export const verificationReasons = ['signature', 'store-path', 'url', 'format', 'hash'] as const
@@ -91,8 +107,11 @@ export interface Telemetry {
   brokenResponses: number
   /** Requests and connections turned away because there was too much to do. */
   shedRequests: number
+  /** From a request's arrival until the head of its answer, for what was in memory or on the disk. */
+  readonly hitDurations: Durations
   evictions: number
   evictedBytes: number
+  readonly prefetch: Readonly<Record<UpstreamKind, PrefetchCounters>>
   /** The counters of one upstream, made when first asked for. */
   upstream(name: string): UpstreamCounters
 }
@@ -105,8 +124,10 @@ export function createTelemetry(): Telemetry {
     sentBytes: zeros(byteSources, () => 0),
     brokenResponses: 0,
     shedRequests: 0,
+    hitDurations: noDurations(),
     evictions: 0,
     evictedBytes: 0,
+    prefetch: zeros(upstreamKinds, prefetchCounters),
     upstream(name) {
       let counters = upstreams.get(name)
       if (!counters) {
@@ -131,12 +152,17 @@ export function countUnverified(counters: UpstreamCounters, code: ErrorCode): vo
   if (reason) counters.verificationFailures[reason] += 1
 }
 
+function prefetchCounters(): PrefetchCounters {
+  return { fetched: 0, fetchedBytes: 0, used: 0, usedBytes: 0, wasted: 0, wastedBytes: 0 }
+}
+
+function noDurations(): Durations {
+  return { counts: new Array<number>(durationBounds.length + 1).fill(0), sumSeconds: 0 }
+}
+
 function upstreamCounters(): UpstreamCounters {
   return {
-    durations: zeros(upstreamKinds, () => ({
-      counts: new Array<number>(durationBounds.length + 1).fill(0),
-      sumSeconds: 0,
-    })),
+    durations: zeros(upstreamKinds, noDurations),
     failures: zeros(upstreamKinds, () => 0),
     verificationFailures: zeros(verificationReasons, () => 0),
     receivedBytes: 0,

@@ -128,7 +128,7 @@ export const options = {
       key: 'recompress.enabled',
       kind: flagOrAuto,
       default: 'auto',
-      text: 'Compresses stored NARs anew with zstd, which clients unpack several times faster than xz. "auto" looks at the machine, and the log says what it decided and why.',
+      text: 'Compresses stored NARs anew with zstd, which clients unpack several times faster than xz. "auto" looks at the machine, works only while that has nothing better to do, and the log says what it decided and why; true does it all the same.',
     }),
     level: option({
       key: 'recompress.level',

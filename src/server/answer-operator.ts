@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Telemetry } from '../telemetry.ts'
 import { expositionType } from './exposition.ts'
 import { operatorHeaders } from './headers.ts'
+import type { Live } from './live.ts'
 import { printMetrics } from './metrics.ts'
 import type { watchProcess } from './process-figures.ts'
 import type { OperatorPage } from './routes.ts'
@@ -11,6 +12,7 @@ export interface OperatorParts {
   readonly sources: StatusSources
   readonly telemetry: Telemetry
   readonly watch: ReturnType<typeof watchProcess>
+  readonly live: Pick<Live, 'listeners'>
 }
 
 interface Page {
@@ -37,7 +39,8 @@ async function pageOf(page: OperatorPage, parts: OperatorParts): Promise<Page> {
   switch (page) {
     case 'metrics': {
       const process = await parts.watch.read()
-      const body = printMetrics({ status, process, telemetry: parts.telemetry })
+      const { telemetry, live } = parts
+      const body = printMetrics({ status, process, telemetry, listeners: live.listeners })
       return { status: 200, type: expositionType, body }
     }
     case 'ready': {

@@ -3,11 +3,18 @@ import { AppError, isAppError, messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Narinfos } from '../proxy/narinfos.ts'
 import type { Nars } from '../proxy/nars.ts'
-import type { Log, Telemetry } from '../telemetry.ts'
+import type { Prefetch } from '../proxy/prefetch.ts'
+import { addDuration, type Log, type Telemetry } from '../telemetry.ts'
 import { answerOperator, type OperatorParts } from './answer-operator.ts'
+import { type Home, sendAsset, sendHome } from './answer-page.ts'
+import type { Asset, AssetName } from './assets.ts'
+import { clientOf } from './client-of.ts'
 import { countFault, resultOf, sourceOf } from './count-requests.ts'
 import { admit } from './gate.ts'
 import { cacheInfoHeaders, narinfoHeaders, textHeaders } from './headers.ts'
+import type { Live } from './live.ts'
+import { idOf, requestIdHeader } from './request-id.ts'
+import { logRequest, noteResult } from './request-log.ts'
 import { sendNar } from './send-nar.ts'
 import { statusOf } from './status-of.ts'
 import type { Streams } from './streams.ts'
@@ -15,9 +22,12 @@ import type { Streams } from './streams.ts'
 export interface AnswerParts {
   readonly narinfos: Narinfos
   readonly nars: Nars
+  readonly prefetch: Prefetch
   /** Texts that never change while the server runs. */
   readonly cacheInfo: Buffer
-  readonly home: Buffer
+  readonly home: Home
+  readonly assets: ReadonlyMap<AssetName, Asset>
+  readonly live: Live
   readonly operator: OperatorParts
   readonly streams: Streams
   readonly log: Log
@@ -35,42 +45,72 @@ export async function answer(
 ): Promise<void> {
   const target = admit(request.method, request.url)
   const { telemetry } = parts
+  const startedMs = performance.now()
+  logRequest(request, response, parts.log)
   try {
     switch (target.kind) {
       case 'narinfo': {
         const ready = parts.narinfos.ready(target.hash)
         if (ready) {
-          sendNarinfo(response, ready, 'memory')
-          telemetry.requests.narinfo.hit += 1
-          if (request.method === 'GET') telemetry.sentBytes.memory += ready.length
-        } else await findNarinfo(response, target.hash, parts)
+          sendNarinfo(response, ready.text, 'memory')
+          const client = clientOf(request, parts.prefetch)
+          const isAhead = parts.prefetch.sentReady(client, target.hash, ready)
+          const result = isAhead ? 'prefetched' : 'hit'
+          telemetry.requests.narinfo[result] += 1
+          noteResult(response, result)
+          addDuration(telemetry.hitDurations, (performance.now() - startedMs) / 1000)
+          if (request.method === 'GET') telemetry.sentBytes.memory += ready.text.length
+        } else await findNarinfo(response, { ...parts, hash: target.hash, startedMs })
         break
       }
       case 'nar':
-        if (await parts.streams.during(() => sendNar(request, response, { ...parts, ...target })))
+        response.setHeader(requestIdHeader, idOf(request))
+        if (
+          await parts.streams.during(() =>
+            sendNar(request, response, { ...parts, ...target, startedMs }),
+          )
+        ) {
+          if (request.method === 'GET') parts.live.popular.note(target.file.name)
           break
+        }
         telemetry.requests.nar.negative += 1
+        noteResult(response, 'negative')
         sendText(response, 404, 'narwhal: no upstream has this NAR\n')
         break
       case 'cache-info':
         response.writeHead(200, cacheInfoHeaders(parts.cacheInfo.length)).end(parts.cacheInfo)
         telemetry.requests['cache-info'].hit += 1
+        noteResult(response, 'hit')
         break
       case 'home':
-        response.writeHead(200, textHeaders(parts.home.length)).end(parts.home)
+        sendHome(request, response, parts.home)
         telemetry.requests.other.hit += 1
+        noteResult(response, 'hit')
+        break
+      case 'asset':
+        sendAsset(request, response, parts.assets.get(target.name) as Asset)
+        telemetry.requests.other.hit += 1
+        noteResult(response, 'hit')
+        break
+      case 'events':
+        if (!parts.live.join(response)) throw new AppError('BUSY', 'too many browsers listen')
+        telemetry.requests.other.hit += 1
+        noteResult(response, 'hit')
         break
       case 'operator':
         await answerOperator(response, target.page, parts.operator)
         telemetry.requests.other.hit += 1
+        noteResult(response, 'hit')
         break
       case 'refused':
         telemetry.requests.other.refused += 1
+        noteResult(response, 'refused')
         refuse(response, target.status)
     }
   } catch (cause) {
     const error = asBusy(cause)
     if (isAppError(error, 'BUSY')) telemetry.shedRequests += 1
+    noteResult(response, isAppError(error, 'CLIENT_GONE') ? 'aborted' : 'failed')
     countFault(error, { telemetry, target, hasBegun: response.headersSent })
     fail(request, response, error, parts.log)
   }
@@ -89,15 +129,26 @@ function sendNarinfo(response: ServerResponse, text: Buffer, origin: string): vo
 
 async function findNarinfo(
   response: ServerResponse,
-  hash: StoreHash,
-  { narinfos, telemetry }: AnswerParts,
+  {
+    hash,
+    startedMs,
+    narinfos,
+    prefetch,
+    telemetry,
+  }: AnswerParts & { readonly hash: StoreHash; readonly startedMs: number },
 ): Promise<void> {
+  response.setHeader(requestIdHeader, idOf(response.req))
   const answer = await narinfos.find(hash)
-  telemetry.requests.narinfo[resultOf(answer)] += 1
   const { text, origin } = answer
-  if (!text) return sendText(response, 404, 'narwhal: no upstream has this path\n')
-  sendNarinfo(response, text, origin)
-  if (response.req.method === 'GET') telemetry.sentBytes[sourceOf[origin]] += text.length
+  if (text) sendNarinfo(response, text, origin)
+  else sendText(response, 404, 'narwhal: no upstream has this path\n')
+  const isAhead = prefetch.sentFound(clientOf(response.req, prefetch), hash, answer)
+  const result = isAhead ? 'prefetched' : resultOf(answer)
+  telemetry.requests.narinfo[result] += 1
+  noteResult(response, result)
+  if (text && (origin === 'memory' || origin === 'disk'))
+    addDuration(telemetry.hitDurations, (performance.now() - startedMs) / 1000)
+  if (text && response.req.method === 'GET') telemetry.sentBytes[sourceOf[origin]] += text.length
 }
 
 const refusals = {
@@ -123,12 +174,14 @@ function fail(request: IncomingMessage, response: ServerResponse, error: unknown
     return
   }
   const code = isAppError(error) ? error.code : undefined
-  const fields = { code, url: request.url, err: code ? undefined : error }
+  const id = idOf(request)
+  const fields = { id, code, url: request.url, err: code ? undefined : error }
   if (response.headersSent) {
     log.warn(fields, `cut off a response: ${messageOf(error)}`)
     response.destroy()
     return
   }
+  response.setHeader(requestIdHeader, id)
   const status = statusOf(code)
   if (status === 500) log.error(fields, messageOf(error))
   else log.info({ ...fields, status }, messageOf(error))

@@ -43,6 +43,7 @@ export class CurrentParts {
 
   /** Closes all of them; the signal of the foundation has ended what ran. */
   async close(): Promise<void> {
+    await this.#parts.recompression.settled()
     await this.#parts.nars.settled()
     await Promise.all([this.#parts, ...this.#retiring].map(closeUpstreams))
   }

@@ -1,6 +1,7 @@
 import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
 import { type NarFile, parseNarFile } from '../policy/nar-file.ts'
-import { type OperatorPage, operatorPage } from './routes.ts'
+import { type AssetName, isAssetName } from './assets.ts'
+import { eventsRoute, type OperatorPage, operatorPage, webPrefix } from './routes.ts'
 
 /** What a request is for, read from its raw URL alone. */
 export type Target =
@@ -9,6 +10,8 @@ export type Target =
   | { readonly kind: 'narinfo'; readonly hash: StoreHash }
   | { readonly kind: 'nar'; readonly file: NarFile }
   | { readonly kind: 'operator'; readonly page: OperatorPage }
+  | { readonly kind: 'events' }
+  | { readonly kind: 'asset'; readonly name: AssetName }
 
 export type Refusal = { readonly kind: 'refused'; readonly status: 400 | 404 | 405 | 414 }
 
@@ -37,6 +40,11 @@ export function admit(method: string | undefined, url: string | undefined): Targ
   if (url === '/') return { kind: 'home' }
   const page = operatorPage(url)
   if (page) return { kind: 'operator', page }
+  if (url === eventsRoute) return { kind: 'events' }
+  if (url.startsWith(webPrefix)) {
+    const name = url.slice(webPrefix.length)
+    return isAssetName(name) ? { kind: 'asset', name } : { kind: 'refused', status: 404 }
+  }
   return { kind: 'refused', status: 404 }
 }
 

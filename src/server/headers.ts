@@ -41,6 +41,53 @@ export function operatorHeaders(type: string, bytes: number): OutgoingHttpHeader
   }
 }
 
+/**
+ * The page runs its own scripts and nothing else, and no text it shows can become a script.
+ *
+ * @see https://www.w3.org/TR/CSP3/
+ */
+const pagePolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ')
+
+export function pageHeaders(bytes: number): OutgoingHttpHeaders {
+  return {
+    ...operatorHeaders('text/html; charset=utf-8', bytes),
+    'Content-Security-Policy': pagePolicy,
+    'Referrer-Policy': 'no-referrer',
+    Vary: 'Accept',
+  }
+}
+
+/** A browser keeps it and asks each time whether it is still the same: an update shows at once. */
+export function assetHeaders({ type, etag }: { type: string; etag: string }): OutgoingHttpHeaders {
+  return {
+    'Content-Type': type,
+    'Cache-Control': 'no-cache',
+    ETag: etag,
+    'X-Content-Type-Options': 'nosniff',
+  }
+}
+
+export function eventHeaders(): OutgoingHttpHeaders {
+  return {
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    // nginx would keep events until it has a buffer full of them.
+    'X-Accel-Buffering': 'no',
+  }
+}
+
 export function textHeaders(bytes: number): OutgoingHttpHeaders {
   return {
     'Content-Type': 'text/plain; charset=utf-8',

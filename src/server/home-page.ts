@@ -1,3 +1,5 @@
+import { nixSnippets } from './nix-snippets.ts'
+
 export interface HomeFacts {
   readonly version: string
   readonly upstreams: readonly string[]
@@ -17,4 +19,35 @@ export function homePage({ version, upstreams, publicKeys }: HomeFacts): string 
     `  extra-trusted-public-keys = ${publicKeys.join(' ')}`,
     '',
   ].join('\n')
+}
+
+/**
+ * The page for browsers. All that is alive in it comes later, by events; what a newcomer needs is
+ * there without scripts.
+ *
+ * @param template HTML with {{names}} of what is filled in, escaped
+ * @param address under which the browser has reached this server
+ */
+export function homeHtml(template: string, facts: HomeFacts, address: string): string {
+  const { version, upstreams, publicKeys } = facts
+  const values: Readonly<Record<string, string>> = {
+    version,
+    address,
+    host: address.replace(/^https?:\/\//, ''),
+    upstreams: upstreams.join(', ') || 'nothing',
+    ...nixSnippets({ address, publicKeys }),
+  }
+  return template.replace(/\{\{(\w+)\}\}/g, (_all, name: string) => escapeHtml(values[name] ?? ''))
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => entities[sign] as string)
 }

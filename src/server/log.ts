@@ -38,10 +38,15 @@ export function openLog(config: Config['log'], stream: StandardStream): Closable
   )
 
   const at = (own: Level) => (fields: LogFields, message: string) => {
-    if (rank(own) >= rank(level) && limit.admits(own, fields, message))
+    if (rank(own) < rank(level)) return
+    // Who debugs wants every line.
+    if (own === 'debug' || limit.admits(own, fields, message))
       output.write(format(own, fields, message))
   }
   return {
+    get isDebug() {
+      return rank('debug') >= rank(level)
+    },
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),

@@ -1,4 +1,10 @@
-import { durationBounds, type Telemetry, upstreamKinds, verificationReasons } from '../telemetry.ts'
+import {
+  durationBounds,
+  type PrefetchCounters,
+  type Telemetry,
+  upstreamKinds,
+  verificationReasons,
+} from '../telemetry.ts'
 import { type Family, printExposition, type Sample } from './exposition.ts'
 import type { ProcessFigures } from './process-figures.ts'
 import type { StatusReport, UpstreamReport } from './status-report.ts'
@@ -8,15 +14,19 @@ export interface MetricsReading {
   readonly status: StatusReport
   readonly telemetry: Telemetry
   readonly process: ProcessFigures
+  /** Browsers that listen to events. */
+  readonly listeners: number
 }
 
 /**
  * Makes the metrics. Their labels are bounded by the configuration and the lists in telemetry.ts:
  * nothing a client or an upstream sends ever becomes one.
  */
-export function metricsOf({ status, telemetry, process }: MetricsReading): Family[] {
-  const { cache, memory, upstreams } = status
+export function metricsOf({ status, telemetry, process, listeners }: MetricsReading): Family[] {
+  const { cache, memory, upstreams, recompress } = status
   const started = Date.parse(status.startedAt) / 1000
+  const perKind = (figure: keyof PrefetchCounters): Sample[] =>
+    upstreamKinds.map((kind) => ({ labels: { kind }, value: telemetry.prefetch[kind][figure] }))
   const isWorking = status.downloads.filter(({ isWaiting }) => !isWaiting).length
   return [
     gauge('build_info', 'Always 1; version and Node as labels.', [
@@ -45,6 +55,14 @@ export function metricsOf({ status, telemetry, process }: MetricsReading): Famil
       'Requests and connections turned away because there was too much to do.',
       telemetry.shedRequests,
     ),
+
+    {
+      name: 'narwhal_hit_seconds',
+      help: 'From a request until the head of its answer, for what was in memory or on the disk.',
+      type: 'histogram',
+      bounds: durationBounds,
+      samples: [{ counts: telemetry.hitDurations.counts, sum: telemetry.hitDurations.sumSeconds }],
+    },
 
     gauge(
       'upstream_up',
@@ -107,9 +125,30 @@ export function metricsOf({ status, telemetry, process }: MetricsReading): Famil
     gauge('memory_bytes', 'What they take, of cache.memory.', memory.bytes),
     gauge('negative_entries', 'Paths remembered as absent.', memory.absences),
 
+    gauge('event_listeners', 'Browsers that look at the page at /.', listeners),
     gauge('streams', 'NARs being sent to clients.', status.streams),
     gauge('downloads', 'NARs being fetched now.', isWorking),
     gauge('downloads_waiting', 'NARs waiting for their turn.', status.downloads.length - isWorking),
+
+    gauge('prefetch_ahead', 'Fetched ahead and not asked for yet.', [
+      { labels: { kind: 'narinfo' }, value: status.prefetch.ahead.narinfos },
+      { labels: { kind: 'nar' }, value: status.prefetch.ahead.nars },
+    ]),
+    gauge('prefetch_ahead_bytes', 'Bytes of these NARs.', status.prefetch.ahead.narBytes),
+    gauge('recompress_on', '1 while stored NARs are packed anew.', Number(recompress.isOn)),
+    gauge('recompress_waiting', 'NARs that wait for their zstd form.', recompress.queued),
+    counter('recompressed_total', 'NARs packed anew.', recompress.done),
+    counter('recompress_failures_total', 'NARs that could not be.', recompress.failed),
+    counter('recompressed_bytes_total', 'Bytes of their files, before and after.', [
+      { labels: { form: 'before' }, value: recompress.bytesBefore },
+      { labels: { form: 'after' }, value: recompress.bytesAfter },
+    ]),
+    counter('prefetched_total', 'Fetched before a client asked.', perKind('fetched')),
+    counter('prefetched_bytes_total', 'Bytes of these.', perKind('fetchedBytes')),
+    counter('prefetch_used_total', 'Of these: a client asked.', perKind('used')),
+    counter('prefetch_used_bytes_total', 'Bytes of these.', perKind('usedBytes')),
+    counter('prefetch_wasted_total', 'Fetched ahead in vain.', perKind('wasted')),
+    counter('prefetch_wasted_bytes_total', 'Bytes of these.', perKind('wastedBytes')),
 
     gauge('resident_memory_bytes', 'Resident memory of the process.', process.residentBytes),
     counter('cpu_seconds_total', 'Processor time used by all threads.', process.cpuSeconds),

@@ -1,16 +1,22 @@
 import type { NarChecker } from '../codec/nar-check.ts'
+import type { Repacker } from '../codec/nar-repack.ts'
 import type { Config } from '../config/config.ts'
 import { printCacheInfo } from '../nix/cache-info.ts'
 import { formatPublicKey } from '../nix/signature.ts'
 import { Narinfos } from '../proxy/narinfos.ts'
 import { Nars } from '../proxy/nars.ts'
+import { Prefetch, slotsFor } from '../proxy/prefetch.ts'
+import { Recompression } from '../proxy/recompression.ts'
 import type { Upstream } from '../proxy/upstream.ts'
 import type { Disk } from '../store/disk.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import type { AnswerParts } from './answer.ts'
-import { homePage } from './home-page.ts'
+import { type Home, openHome } from './answer-page.ts'
+import { readAssets, readTemplate } from './assets.ts'
+import { Live } from './live.ts'
 import { openUpstreams } from './open-upstreams.ts'
 import type { watchProcess } from './process-figures.ts'
+import type { RecentErrors } from './recent-errors.ts'
 import type { StatusSources } from './status-report.ts'
 import type { Streams } from './streams.ts'
 
@@ -20,8 +26,10 @@ export interface Foundation extends Pick<StatusSources, 'version' | 'startedAt' 
   readonly addresses: string[]
   readonly disk: Disk
   readonly checker: NarChecker
+  readonly repacker: Repacker
   readonly watch: ReturnType<typeof watchProcess>
   readonly streams: Streams
+  readonly recentErrors: RecentErrors
   readonly log: Log
   readonly telemetry: Telemetry
   /** Aborts when the server has stopped answering. */
@@ -35,6 +43,7 @@ export interface Foundation extends Pick<StatusSources, 'version' | 'startedAt' 
 export interface Parts extends AnswerParts {
   readonly config: Config
   readonly upstreams: readonly Upstream[]
+  readonly recompression: Recompression
 }
 
 /**
@@ -49,23 +58,45 @@ export async function openParts(
   foundation: Foundation,
   before?: Parts,
 ): Promise<Parts> {
-  const { cache, limits } = config
-  const { disk, checker, log, telemetry, signal } = foundation
+  const { cache, limits, recompress } = config
+  const { disk, checker, repacker, log, telemetry, signal } = foundation
   const upstreams = await openUpstreams(config, { log, telemetry })
   const { maxDownloads, patienceMs } = limits
   const shared = { disk, upstreams, patienceMs, storeDir: cache.storeDir, log, signal }
   const narinfos = new Narinfos({ ...shared, ...cache })
-  const nars = before?.nars ?? new Nars({ ...shared, narinfos, checker, maxDownloads })
-  before?.nars.use({ upstreams, narinfos, maxDownloads, patienceMs })
+  const changing = { upstreams, narinfos, maxDownloads, patienceMs, repackLevel: recompress.level }
+  const nars = before?.nars ?? new Nars({ ...shared, ...changing, checker, repacker })
+  before?.nars.use(changing)
+  const settings = { narinfos, nars, ...slotsOf(config) }
+  const prefetch = before?.prefetch ?? new Prefetch({ ...foundation, ...settings })
+  before?.prefetch.use(settings)
+  const recompression = before?.recompression ?? new Recompression(foundation, recompress, nars)
+  before?.recompression.use(recompress)
+  const sources = {
+    ...foundation,
+    memoryBytes: cache.memoryBytes,
+    upstreams,
+    narinfos,
+    nars,
+    prefetch,
+    recompression,
+  }
+  const live = before?.live ?? new Live(sources, foundation.recentErrors, signal)
+  live.use(sources)
   return {
     config,
     upstreams,
     narinfos,
     nars,
+    prefetch,
+    recompression,
     cacheInfo: Buffer.from(cacheInfoOf(config)),
-    home: Buffer.from(homeOf(upstreams, foundation.version)),
+    home: homeOf(upstreams, foundation.version),
+    assets: before?.assets ?? readAssets(),
+    live,
     operator: {
-      sources: { ...foundation, memoryBytes: cache.memoryBytes, upstreams, narinfos, nars },
+      sources,
+      live,
       telemetry,
       watch: foundation.watch,
     },
@@ -75,16 +106,23 @@ export async function openParts(
   }
 }
 
+function slotsOf({ prefetch, limits }: Config) {
+  const slots = (isOn: boolean) =>
+    slotsFor(isOn, prefetch.maxConcurrent, limits.upstreamConnections)
+  return { maxNarinfos: slots(prefetch.narinfos), maxNars: slots(prefetch.nars) }
+}
+
 function cacheInfoOf({ cache }: Config): string {
   const { storeDir, priority } = cache
   return printCacheInfo({ storeDir, wantMassQuery: true, priority })
 }
 
-function homeOf(upstreams: readonly Upstream[], version: string): string {
+function homeOf(upstreams: readonly Upstream[], version: string): Home {
   const keys = upstreams.flatMap((upstream) => [...upstream.keys.values()].map(formatPublicKey))
-  return homePage({
+  const facts = {
     version,
     upstreams: upstreams.map(({ source }) => source.name),
     publicKeys: [...new Set(keys)],
-  })
+  }
+  return openHome(facts, readTemplate())
 }

@@ -6,6 +6,11 @@ export const operatorRoutes = {
   '/api/v1/status': 'status',
 } as const
 
+/** The page at `/` as it goes on: server-sent events. */
+export const eventsRoute = '/api/v1/events'
+/** The files of that page. */
+export const webPrefix = '/web/'
+
 export type OperatorPage = (typeof operatorRoutes)[keyof typeof operatorRoutes]
 
 const pages: ReadonlyMap<string, OperatorPage> = new Map(Object.entries(operatorRoutes))

@@ -2,20 +2,27 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { AppError } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
 import type { Nars, OpenNar } from '../proxy/nars.ts'
+import type { Prefetch } from '../proxy/prefetch.ts'
 import type { NarReader } from '../store/nar-reader.ts'
-import type { Telemetry } from '../telemetry.ts'
+import { addDuration, type RequestResult, type Telemetry } from '../telemetry.ts'
 import { giveBack, takeBuffer } from './buffer-pool.ts'
+import { clientOf } from './client-of.ts'
 import { narResultOf } from './count-requests.ts'
 import { narEtag, narHeaders } from './headers.ts'
 import { parseRange, type RangeRequest, resolveRange } from './range.ts'
+import { noteResult } from './request-log.ts'
 
-/** A client that takes nothing for this long is gone; one that takes a byte now and then is not. */
+/** A client that takes nothing for this long is gone; one that takes a little now and then is not. */
 const maxStandstillMs = 300_000
+const lookEveryMs = 30_000
 
 export interface NarQuestion {
   readonly file: NarFile
   readonly nars: Nars
+  readonly prefetch: Prefetch
   readonly telemetry: Telemetry
+  /** When the request came, by performance.now(). */
+  readonly startedMs: number
 }
 
 /**
@@ -30,13 +37,13 @@ export interface NarQuestion {
 export async function sendNar(
   request: IncomingMessage,
   response: ServerResponse,
-  { file, nars, telemetry }: NarQuestion,
+  { file, nars, prefetch, telemetry, startedMs }: NarQuestion,
 ): Promise<boolean> {
   const range = rangeOf(request, file)
   if (range.kind !== 'whole' && nars.isTainted(file)) return false
   if (request.headers['if-none-match'] === narEtag(file.name)) {
     response.writeHead(304, narHeaders(file.name, 'validator')).end()
-    telemetry.requests.nar.hit += 1
+    countNar(response, telemetry, 'hit')
     return true
   }
   if (request.method === 'HEAD') {
@@ -44,27 +51,53 @@ export async function sendNar(
     if (!head) return false
     const { status, headers } = opening(file.name, { ...head, range })
     response.writeHead(status, headers).end()
-    telemetry.requests.nar[head.origin === 'disk' ? 'hit' : 'miss'] += 1
+    countNar(response, telemetry, head.origin === 'disk' ? 'hit' : 'miss')
     return true
   }
   const open = await nars.open(file)
-  if (!open) return false
-  response.setTimeout(maxStandstillMs, () => response.destroy())
-  const close = () => open.reader.close()
-  response.once('close', close)
+  const client = clientOf(request, prefetch)
+  const isAhead = prefetch.narOpened(client, file.name, open)
   try {
-    await sendBody(response, file, { open, range, telemetry })
-    return true
+    if (!open) return false
+    cutAtStandstill(response)
+    const close = () => open.reader.close()
+    response.once('close', close)
+    try {
+      await sendBody(response, file, { open, isAhead, range, telemetry, startedMs })
+      return true
+    } finally {
+      response.off('close', close)
+      close()
+    }
   } finally {
-    response.off('close', close)
-    close()
+    prefetch.narClosed(client)
   }
 }
 
-interface Body {
+function countNar(response: ServerResponse, telemetry: Telemetry, result: RequestResult): void {
+  telemetry.requests.nar[result] += 1
+  noteResult(response, result)
+}
+
+interface Body extends Pick<NarQuestion, 'telemetry' | 'startedMs'> {
   readonly open: OpenNar
+  /** True when it was fetched ahead, and this is the first to ask for it. */
+  readonly isAhead: boolean
   readonly range: RangeRequest
-  readonly telemetry: Telemetry
+}
+
+/** The socket says when nothing has moved since it was last looked at; the rest is counting. */
+function cutAtStandstill(response: ServerResponse): void {
+  let stillSince = 0
+  let lookedAt = Number.NEGATIVE_INFINITY
+  response.setTimeout(lookEveryMs, () => {
+    const now = performance.now()
+    // Whatever moves puts off the next look.
+    if (now - lookedAt > 1.5 * lookEveryMs) stillSince = now - lookEveryMs
+    lookedAt = now
+    if (now - stillSince >= maxStandstillMs) response.destroy()
+    else response.socket?.setTimeout(lookEveryMs)
+  })
 }
 
 async function sendBody(response: ServerResponse, file: NarFile, open: Body): Promise<void> {
@@ -81,7 +114,7 @@ async function sendBody(response: ServerResponse, file: NarFile, open: Body): Pr
 async function pump(
   response: ServerResponse,
   file: NarFile,
-  { open, range, telemetry, buffer }: Body & { readonly buffer: Buffer },
+  { open, isAhead, range, telemetry, startedMs, buffer }: Body & { readonly buffer: Buffer },
 ): Promise<void> {
   const { reader, origin } = open
   if (range.kind !== 'whole' && reader.size === undefined) await waitForSize(reader, buffer)
@@ -96,7 +129,8 @@ async function pump(
   }
   const { status, headers, end } = present()
   response.writeHead(status, headers)
-  telemetry.requests.nar[narResultOf(open)] += 1
+  countNar(response, telemetry, isAhead ? 'prefetched' : narResultOf(open))
+  if (origin === 'disk') addDuration(telemetry.hitDurations, (performance.now() - startedMs) / 1000)
   const write = writerTo(response)
   let bytes = Math.min(first, (end ?? Number.POSITIVE_INFINITY) - position)
   while (bytes > 0) {

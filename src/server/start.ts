@@ -1,4 +1,5 @@
 import { startNarChecker } from '../codec/nar-check.ts'
+import { startRepacker } from '../codec/nar-repack.ts'
 import type { Config } from '../config/config.ts'
 import { openFileLimit } from '../host/file-descriptors.ts'
 import { admissionFor } from '../policy/admission.ts'
@@ -9,6 +10,7 @@ import { CurrentParts } from './current-parts.ts'
 import { httpServer, listen } from './http-server.ts'
 import type { Foundation } from './parts.ts'
 import { watchProcess } from './process-figures.ts'
+import { RecentErrors } from './recent-errors.ts'
 import { Streams } from './streams.ts'
 import { Traffic } from './traffic.ts'
 
@@ -46,13 +48,16 @@ const checkWorkers = 1
  * @throws AppError LOCKED, DISK, CANNOT_LISTEN, SECRET_UNREADABLE
  */
 export async function start(config: Config, options: StartOptions): Promise<RunningServer> {
-  const { log, version, inherited = [] } = options
+  const { version, inherited = [] } = options
+  const recentErrors = new RecentErrors(Date.now)
+  const log = recentErrors.noting(options.log)
   const stopping = new AbortController()
   const traffic = new Traffic()
   const telemetry = createTelemetry()
   const addresses: string[] = []
   const disk = await Disk.open({ ...config.cache, dataDir: config.dataDir, log, telemetry })
   const checker = startNarChecker({ workers: checkWorkers })
+  const repacker = startRepacker({ workers: config.recompress.workers })
   const watch = watchProcess()
   const descriptors = await openFileLimit()
   const admission = admissionFor(config.limits.maxClients, descriptors)
@@ -63,8 +68,10 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       addresses,
       disk,
       checker,
+      repacker,
       watch,
       streams,
+      recentErrors,
       log,
       telemetry,
       signal: stopping.signal,
@@ -78,6 +85,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     stopping.abort()
     await parts?.close()
     await checker.close()
+    await repacker.close()
     watch.stop()
     await disk.close()
   }

@@ -1,8 +1,10 @@
 import type { Narinfos } from '../proxy/narinfos.ts'
 import type { DownloadProgress, Nars } from '../proxy/nars.ts'
+import type { AheadReport, Prefetch } from '../proxy/prefetch.ts'
+import type { Recompression, RecompressionReport } from '../proxy/recompression.ts'
 import type { Upstream } from '../proxy/upstream.ts'
 import type { Disk } from '../store/disk.ts'
-import type { Telemetry, UpstreamFailure } from '../telemetry.ts'
+import type { PrefetchCounters, Telemetry, UpstreamFailure } from '../telemetry.ts'
 import { type Health, judgeHealth } from './health.ts'
 import type { Streams } from './streams.ts'
 
@@ -18,6 +20,8 @@ export interface StatusSources {
   readonly upstreams: readonly Upstream[]
   readonly narinfos: Narinfos
   readonly nars: Nars
+  readonly prefetch: Prefetch
+  readonly recompression: Recompression
   readonly telemetry: Telemetry
 }
 
@@ -60,6 +64,13 @@ export interface StatusReport extends Health {
   /** NARs being sent to clients. */
   readonly streams: number
   readonly downloads: readonly DownloadProgress[]
+  readonly recompress: RecompressionReport
+  readonly prefetch: {
+    /** Fetched, or being fetched, and not asked for yet. */
+    readonly ahead: AheadReport
+    readonly narinfo: PrefetchCounters
+    readonly nar: PrefetchCounters
+  }
 }
 
 export interface UpstreamReport {
@@ -114,6 +125,8 @@ export async function reportStatus(sources: StatusSources): Promise<StatusReport
     shedRequests,
     streams: sources.streams.running,
     downloads: nars.inProgress(),
+    prefetch: { ahead: sources.prefetch.report, ...telemetry.prefetch },
+    recompress: sources.recompression.report(),
   }
 }
 

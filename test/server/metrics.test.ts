@@ -17,6 +17,8 @@ import { syntheticCache } from '../support/synthetic-cache.ts'
 /** So that no test waits long for upstreams that are away. */
 const impatient = { NARWHAL_LIMITS_PATIENCE: '100ms' }
 const missing = '0'.repeat(32)
+/** For tests that count every request upstream: nothing is asked that no client asked. */
+const onlyAsked = { NARWHAL_PREFETCH_NARINFOS: 'false', NARWHAL_PREFETCH_NARS: 'false' }
 
 async function subject(options: Partial<NarwhalOptions> = {}) {
   const cache = await syntheticCache({ paths: 4, totalBytes: 1_200_000 })
@@ -70,7 +72,7 @@ describe('/metrics', () => {
   })
 
   test('tells miss, hit, negative, refused, and bytes by where they came from', async () => {
-    const { narwhal, narinfo, nar, cache, info, name } = await subject()
+    const { narwhal, narinfo, nar, cache, info, name } = await subject({ env: onlyAsked })
     const narBytes = (await cache.bytesOf(info)).length
     const first = await requestRaw(narinfo)
     await requestRaw(narinfo)
@@ -307,12 +309,13 @@ test('HEAD of every page has the headers of GET and no body', async () => {
   }
 })
 
-test('docs/monitoring.md names every metric and every page, and no other', async () => {
+test('the docs name every metric, every result and every page, and no other metric', async () => {
   const { narwhal } = await subject()
-  const docs = await readFile(join(import.meta.dirname, '../../docs/monitoring.md'), 'utf8')
+  const read = (name: string) => readFile(join(import.meta.dirname, '../../docs', name), 'utf8')
+  const [metrics, monitoring] = [await read('metrics.md'), await read('monitoring.md')]
   const now = await scrape(narwhal.url)
-  const tabled = [...docs.matchAll(/^\| `(narwhal_[a-z_]+)/gm)].map(([, name]) => name)
+  const tabled = [...metrics.matchAll(/^\| `(narwhal_[a-z_]+)/gm)].map(([, name]) => name)
   expect(tabled.toSorted()).toEqual([...now.families.keys()].toSorted())
-  for (const path of Object.keys(operatorRoutes)) expect(docs).toContain(`\`${path}\``)
-  for (const result of requestResults) expect(docs).toContain(`\`${result}\``)
+  for (const result of requestResults) expect(metrics).toContain(`\`${result}\``)
+  for (const path of Object.keys(operatorRoutes)) expect(monitoring).toContain(`\`${path}\``)
 })

@@ -19,7 +19,7 @@ async function subject() {
 }
 
 /** Headers that may differ between two answers to the same question. */
-const passing = new Set(['date', 'connection', 'keep-alive', 'x-narwhal'])
+const passing = new Set(['date', 'connection', 'keep-alive', 'x-narwhal', 'x-request-id'])
 
 function lasting(response: RawResponse) {
   return response.headers.filter(([name]) => !passing.has(name.toLowerCase()))

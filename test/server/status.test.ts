@@ -14,6 +14,8 @@ async function subject() {
     upstreams: [upstream.url],
     trustedKeys: [cache.publicKey],
     args: ['--max-size', '10MiB'],
+    // Every request upstream is counted here.
+    env: { NARWHAL_PREFETCH_NARINFOS: 'false', NARWHAL_PREFETCH_NARS: 'false' },
   })
   const report = async (): Promise<StatusReport> => {
     const response = await requestRaw(`${narwhal.url}/api/v1/status`)
@@ -46,6 +48,7 @@ test('the status of a server at rest', async () => {
     ],
   })
   expect(now.requests.nar).toMatchObject({ miss: 1, hit: 0 })
+  expect(now.prefetch.ahead).toEqual({ narinfos: 0, nars: 0, narBytes: 0 })
   expect(Date.parse(now.startedAt)).toBeLessThanOrEqual(Date.now())
   expect(now.upstreams[0]).not.toHaveProperty('lastError')
 })
