@@ -116,7 +116,7 @@ export class LiveReports {
   #nameOf(file: string, disk: Disk): string | undefined {
     const known = this.#names.get(file)
     if (known !== undefined) return known
-    const [record] = disk.narinfosOfFile(file)
+    const [record] = [...disk.narinfosOfFile(file), ...disk.narinfosOfOriginal(file)]
     if (!record) return undefined
     const { name } = infoOf(record).storePath
     this.#names.set(file, name)
