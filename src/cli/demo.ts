@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { glyphsFor } from './display/gauge.ts'
 import { paint, print, printJson, tell } from './output.ts'
 
 interface Flags {
@@ -33,7 +34,7 @@ async function demo(flags: Flags): Promise<void> {
       onProgress: (doing) => tell(`demo: ${doing}`),
     })
     if (flags.json) printJson(report)
-    else print(formatReport(report, paint))
+    else print(formatReport(report, { paint, glyphs: glyphsFor(process.env) }))
   } catch (error) {
     if (!interrupt.signal.aborted) throw error
     tell('demo: interrupted')

@@ -3,12 +3,16 @@ import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { substituteClosure } from '../../src/cli/demo/client.ts'
 import { type Closure, type ClosureOptions, writeClosure } from '../../src/cli/demo/closure.ts'
+import { Line } from '../../src/cli/demo/line.ts'
 import { formatReport } from '../../src/cli/demo/report.ts'
 import type { DemoReport, Mode, Run, Way } from '../../src/cli/demo/runs.ts'
 import { walk } from '../../src/cli/demo/walk.ts'
+import { blockGlyphs } from '../../src/cli/display/gauge.ts'
 import { generateSecretKey, keyRing } from '../../src/nix/signature.ts'
 import { printStorePath } from '../../src/nix/store-path.ts'
 import { MiB } from '../../src/units.ts'
@@ -165,29 +169,86 @@ test('a walk keeps to its limit and visits what the visits find', async () => {
   expect(visited.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 39 }, (_, n) => n + 1))
 })
 
+const ways: readonly Way[] = ['direct', 'cold', 'warm', 'recompressed']
+const recompressed = { nars: 9, bytesBefore: 4 * MiB, bytesAfter: MiB }
+
 function reportOf(wallMs: Readonly<Record<Way, number>>): DemoReport {
   const runs = (['copy', 'realise'] as Mode[]).flatMap((mode) =>
-    (['direct', 'cold', 'warm'] as Way[]).map(
+    ways.map(
       (way): Run => ({
         ...{ mode, way, wallMs: wallMs[way], narinfoRequests: 9, narRequests: 9 },
-        ...{ receivedBytes: 1000, upstreamRequests: way === 'warm' ? 0 : 19 },
+        ...{ receivedBytes: way === 'recompressed' ? MiB : 4 * MiB },
+        ...{ upstreamRequests: way === 'warm' ? 0 : 19, narsAhead: way === 'cold' ? 7 : 0 },
       }),
     ),
   )
-  return { delayMs: 40, paths: 9, narBytes: 2000, runs }
+  return {
+    ...{ delayMs: 40, upstreamBytesPerSecond: 1e6, clientBytesPerSecond: 2e6 },
+    ...{ paths: 9, narBytes: 5e6, runs },
+    recompressed: { copy: recompressed, realise: recompressed },
+  }
 }
 
+const look = { paint: plain, glyphs: blockGlyphs }
+
 test('the report claims no more than the figures show', () => {
-  const text = (cold: number) => formatReport(reportOf({ direct: 1000, cold, warm: 100 }), plain)
-  expect(text(1020)).toContain('cold, it was not faster than direct')
-  expect(text(1250)).toContain('cold, it was slower than direct by 25 %')
-  expect(text(500)).toContain('cold, it was 2.0 times as fast as direct')
-  expect(text(500)).toContain(
-    'warm, it was 10.0 times as fast as direct and the upstream saw no request',
-  )
+  const painted: string[] = []
+  const paint = (style: string, text: string) => {
+    if (style === 'green') painted.push(text)
+    return text
+  }
+  const times = { direct: 1000, cold: 1020, warm: 100, recompressed: 50 }
+  const text = formatReport(reportOf(times), { ...look, paint })
+  expect(text).toMatch(/^ {2}cold +█+ +1\.02 s +1\.0 × +4\.0 MiB +19 asked$/m)
+  expect(text).toMatch(/^ {2}warm +█+▏?░+ +0\.10 s +10\.0 × +4\.0 MiB +0 asked$/m)
+  expect(text).toMatch(/^ {2}recompressed +█+.*░+ +0\.05 s +20\.0 × +1\.0 MiB +19 asked$/m)
+  expect(text).toContain('at least 5.0 s from the upstream')
+  expect(text).toContain('7 and 7 of 9 NARs were on their way')
+  expect(text).toContain('the upstream is not asked')
+  expect(text).toContain('packed 18 NARs with zstd: 8.0 MiB → 2.0 MiB')
+  expect(painted.join('\n')).not.toContain('1.02 s')
+  expect(painted.join('\n')).toContain('0.10 s')
 })
 
-test('the demo shows direct, cold and warm and leaves nothing behind', async () => {
+test('the report fits a terminal of 80 columns', () => {
+  const times = { direct: 99_999, cold: 99_999, warm: 99_999, recompressed: 99_999 }
+  const report = { ...reportOf(times), delayMs: 4000, paths: 9999, narBytes: 900 * MiB }
+  for (const line of formatReport(report, look).split('\n'))
+    expect(line.length, line).toBeLessThanOrEqual(80)
+})
+
+test('where recompression was not finished, the report says why and claims nothing', () => {
+  const report = reportOf({ direct: 1000, cold: 500, warm: 100, recompressed: 1 })
+  const text = formatReport(
+    {
+      ...report,
+      runs: report.runs
+        .filter(({ way }) => way !== 'recompressed')
+        .map((run) => ({ ...run, upstreamRequests: 2 })),
+      recompressed: {
+        copy: { ...recompressed, unfinishedBecause: '3 NARs still wait' },
+        realise: recompressed,
+      },
+    },
+    look,
+  )
+  expect(text).toContain('Not finished, so not shown: 3 NARs still wait.')
+  expect(text).not.toContain('the upstream is not asked')
+  expect(text).not.toMatch(/^ {2}recompressed +█/m)
+})
+
+test('a line carries no more than its bandwidth, whatever comes at the same time', async () => {
+  const line = new Line(1e6)
+  const pieces = Array.from({ length: 10 }, () => Buffer.alloc(10_000))
+  const start = performance.now()
+  const carried = await Promise.all(
+    [1, 2].map(() => buffer(Readable.from(line.carry(Readable.from(pieces))))),
+  )
+  expect(performance.now() - start).toBeGreaterThan(195)
+  for (const one of carried) expect(one.equals(Buffer.concat(pieces))).toBe(true)
+})
+
+test('the demo shows direct, cold, warm and recompressed, and leaves nothing behind', async () => {
   const directory = await tempDir('demo')
   const { code, stdout, stderr } = await runCommand(
     ['demo', '--json', '--paths', '20', '--delay', '5'],
@@ -196,17 +257,28 @@ test('the demo shows direct, cold and warm and leaves nothing behind', async () 
   expect(stderr).not.toContain('error')
   expect(code).toBe(0)
   const report = JSON.parse(stdout) as DemoReport
-  expect(report.runs.map(({ mode, way }) => `${mode} ${way}`)).toEqual([
-    ...['copy direct', 'copy cold', 'copy warm'],
-    ...['realise direct', 'realise cold', 'realise warm'],
-  ])
+  expect(report.runs.map(({ mode, way }) => `${mode} ${way}`)).toEqual(
+    ['copy', 'realise'].flatMap((mode) => ways.map((way) => `${mode} ${way}`)),
+  )
   for (const run of report.runs) {
     expect(run).toMatchObject({ narinfoRequests: 20, narRequests: 20 })
-    if (run.way === 'warm') expect(run.upstreamRequests).toBe(0)
+    const isKept = run.way === 'warm' || run.way === 'recompressed'
+    if (isKept) expect(run.upstreamRequests).toBe(0)
     else expect(run.upstreamRequests).toBeGreaterThanOrEqual(40)
+    if (run.way === 'cold') expect(run.narsAhead).toBeGreaterThan(0)
+    const least = report.narBytes * (run.way === 'recompressed' ? 0.4 : 1)
+    expect(run.receivedBytes).toBeGreaterThan(least)
+    expect(run.receivedBytes).toBeLessThan(least * 1.5)
+    const { upstreamBytesPerSecond, clientBytesPerSecond } = report
+    const speed = isKept ? clientBytesPerSecond : upstreamBytesPerSecond
+    expect(run.wallMs).toBeGreaterThan((least / speed) * 950)
+  }
+  for (const { nars, bytesBefore, bytesAfter } of Object.values(report.recompressed)) {
+    expect(nars).toBe(20)
+    expect(bytesAfter).toBeLessThan(bytesBefore * 0.6)
   }
   expect(await readdir(directory)).toEqual([])
-})
+}, 90_000)
 
 test('an interrupted demo takes its files and its server with it', async () => {
   const directory = await tempDir('demo')

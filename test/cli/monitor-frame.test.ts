@@ -66,6 +66,10 @@ test('a wide screen shows both side by side, with charts, more downloads and the
   expect(text).toContain('12.3k paths, 40 GiB')
   expect(text).toMatch(/3m ago: it broke off/)
   expect(text.match(/0{10}\d*….*nar\.xz/g)).toHaveLength(12)
+  expect(text).toContain('ahead     6 NARs, 9.0 MiB; of 1.0 GiB so far 90 % were used')
+  const repacked =
+    'repacked  12 waiting, 48 done: 3.0 GiB → 2.0 GiB, 1 failed; pauses: clients wait'
+  expect(text).toContain(repacked)
   expect(text).toMatch(/^ +requests +│ +processor/m)
   expect(text).toMatch(/100 %│/)
 })
@@ -77,6 +81,45 @@ test('a single look takes as many lines as there are facts, and draws no curves'
   expect(text.match(/nar\.xz/g)).toHaveLength(12)
   expect(text).not.toMatch(/[▁-█]|quits/)
   for (const line of lines) expect(lineWidth(line)).toBe(80)
+})
+
+const { recompress: packing } = busyStatus()
+
+function shownOf(recompress: object): { status: string; monitor: string } {
+  const look = { paint: plain, glyphs: blockGlyphs, now: 0 }
+  const monitor = drawn(busySample({ recompress }), { columns: 100, rows: 60 }).join('\n')
+  return { status: formatStatus(busyStatus({ recompress }), look), monitor }
+}
+
+test('the status tells what was fetched ahead, what was packed anew, and why it pauses', () => {
+  const { status } = shownOf(packing)
+  expect(status).toContain(
+    [
+      'ahead       40 NARs fetched ahead, 38 of them used (922 MiB of 1.0 GiB); 6 ahead now, 9.0 MiB',
+      'recompress  on: 2 cores, 4.0 GiB',
+      '            12 waiting, 48 done: 3.0 GiB → 2.0 GiB, 1 failed',
+      '            pauses: clients wait for a download',
+    ].join('\n'),
+  )
+})
+
+test('a pause is told of only while something waits', () => {
+  for (const shown of Object.values(shownOf({ ...packing, queued: 0 })))
+    expect(shown).not.toContain('pauses')
+})
+
+test('where NARs stay as they are, status and monitor say why', () => {
+  const off = { isOn: false, reason: 'off: recompress.enabled = false', queued: 12 }
+  const { status, monitor } = shownOf(off)
+  expect(status).toMatch(/^recompress {2}off: recompress\.enabled = false\ntrouble/m)
+  expect(monitor).toMatch(/^repacked {2}off: recompress\.enabled = false$/m)
+  expect(shownOf({ ...off, done: 48 }).monitor).toMatch(/12 waiting, 48 done.*; off: recompress/)
+})
+
+test('a server that says nothing of recompression is not made to', () => {
+  const { status, monitor } = shownOf({})
+  expect(status).toMatch(/^recompress {2}unknown$/m)
+  expect(monitor).not.toContain('repacked')
 })
 
 test('without a server the machine is shown, and why there is no server', () => {

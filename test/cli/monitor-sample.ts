@@ -35,6 +35,18 @@ export function busyStatus(changes: object = {}): ShownStatus {
       readers: 1,
       isWaiting: at < 2,
     })),
+    prefetch: {
+      ahead: { nars: 6, narBytes: 9 * 2 ** 20 },
+      nar: { fetched: 40, fetchedBytes: GiB, used: 38, usedBytes: GiB * 0.9 },
+    },
+    recompress: {
+      ...{
+        isOn: true,
+        reason: 'on: 2 cores, 4.0 GiB',
+        pausedBecause: 'clients wait for a download',
+      },
+      ...{ queued: 12, running: 0, done: 48, failed: 1, bytesBefore: 3 * GiB, bytesAfter: 2 * GiB },
+    },
     ...changes,
   })
   if (status === undefined) throw new Error('this is no status')

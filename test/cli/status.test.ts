@@ -28,6 +28,8 @@ test('tells people what a server does, one fact a line', async () => {
   expect(stdout).toMatch(/^state +ready$/m)
   expect(stdout).toMatch(/^narinfo +1 negative$/m)
   expect(stdout).toMatch(new RegExp(`^upstream +${host} up: 1 requests, 0 failed`, 'm'))
+  expect(stdout).toMatch(/^ahead +none$/m)
+  expect(stdout).toMatch(/^recompress +(on|off): \S/m)
   expect(stdout).not.toContain('\u001b')
 })
 

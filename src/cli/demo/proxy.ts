@@ -17,6 +17,8 @@ export interface ProxyOptions {
   readonly dataDir: string
   readonly upstreamUrl: string
   readonly trustedKey: string
+  /** Without it, all is as it is by default. */
+  readonly configFile?: string
   /** Words before the command line, such as `taskset -c 0`. */
   readonly launcher?: readonly string[]
   /** Words for Node itself, such as `--cpu-prof`. */
@@ -38,6 +40,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
     ...['--listen', '127.0.0.1:0', '--data-dir', options.dataDir],
     ...['--upstream', options.upstreamUrl, '--trusted-key', options.trustedKey],
     ...['--log-level', 'warn'],
+    ...(options.configFile === undefined ? [] : ['--config', options.configFile]),
   ]
   const child = spawn(program, words, { env: ownEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''

@@ -5,6 +5,7 @@ import { bar, curve, type Glyphs } from '../display/gauge.ts'
 import type { Line, Span } from '../display/text.ts'
 import { agoOf, downloadLine, stateStyles } from '../status/format.ts'
 import type { ShownStatus } from '../status/read-status.ts'
+import { backgroundRows } from './background-rows.ts'
 import type { History, SeriesName } from './history.ts'
 import { cells, fitRows, type Row, row } from './row.ts'
 import type { ServerSample } from './sample.ts'
@@ -21,7 +22,15 @@ export interface PanelLook {
 }
 
 /** Rows that are given up first, to last. */
-const ranks = { moreDownloads: 5, kind: 4, ahead: 4, memory: 3, error: 3, download: 2, less: 1 }
+const ranks = {
+  moreDownloads: 5,
+  kind: 4,
+  background: 4,
+  memory: 3,
+  error: 3,
+  download: 2,
+  less: 1,
+}
 const rateColumns = 11
 
 /** What stands over the panel of a server. */
@@ -46,7 +55,7 @@ export function serverPanel(server: ServerSample, history: History, look: PanelL
     ...noteRows(status),
     ...requestRows(server, status, history, look),
     ...byteRows(server, status, history, look),
-    ...aheadRows(status),
+    ...backgroundRows(status, ranks.background),
     ...cacheRows(status, look),
     ...upstreamRows(status, look),
     ...downloadRows(status, look),
@@ -115,17 +124,6 @@ function byteRows(
       { text: `${formatSize(fetched)} in all${saved}`, style: 'dim' },
     ]),
   ]
-}
-
-/** What was fetched before a client asked, and whether that was any use. */
-function aheadRows({ prefetch: { ahead, nar } }: ShownStatus): Row[] {
-  if (nar.fetched + ahead.nars === 0) return []
-  const used = nar.fetchedBytes > 0 ? formatPercent((nar.usedBytes / nar.fetchedBytes) * 100) : '–'
-  const line: Line = [
-    { text: `${formatCount(ahead.nars)} NARs, ${formatSize(ahead.narBytes)}` },
-    { text: `; of ${formatSize(nar.fetchedBytes)} so far ${used} were used`, style: 'dim' },
-  ]
-  return [row('ahead', line, ranks.ahead)]
 }
 
 function cacheRows({ cache, memory }: ShownStatus, { glyphs, curveColumns }: PanelLook): Row[] {

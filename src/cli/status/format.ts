@@ -28,7 +28,7 @@ const labelColumns = 12
 export function formatStatus(status: ShownStatus, { paint, glyphs, now }: Look): string {
   // What an upstream said stands in it too.
   const shown = cleanAll(status)
-  const { cache, memory, notes, state, prefetch } = shown
+  const { cache, memory, notes, state, prefetch, recompress } = shown
   const facts: [string, Line][] = [
     ['narwhal', text(`${shown.version}, up ${formatDuration(shown.uptimeSeconds * 1000)}`)],
     ['state', [{ text: state, style: stateStyles[state] }]],
@@ -47,6 +47,10 @@ export function formatStatus(status: ShownStatus, { paint, glyphs, now }: Look):
     ]),
     ['sent', text(formatSources(shown.sentBytes))],
     ['ahead', text(formatAhead(prefetch))],
+    ...recompressLines(recompress).map((line, at): [string, Line] => [
+      at === 0 ? 'recompress' : '',
+      line,
+    ]),
     [
       'trouble',
       text(`${shown.brokenResponses} answers cut off, ${shown.shedRequests} turned away`),
@@ -111,8 +115,35 @@ function formatSources(sentBytes: ShownStatus['sentBytes']): string {
     .join(', ')
 }
 
-function formatAhead({ nar }: ShownStatus['prefetch']): string {
-  return nar.fetched === 0 ? 'none' : `${nar.fetched} NARs fetched ahead, ${nar.used} of them used`
+function formatAhead({ ahead, nar }: ShownStatus['prefetch']): string {
+  if (nar.fetched + ahead.nars === 0) return 'none'
+  const bytes = `${formatSize(nar.usedBytes)} of ${formatSize(nar.fetchedBytes)}`
+  const now = ahead.nars === 0 ? '' : `; ${ahead.nars} ahead now, ${formatSize(ahead.narBytes)}`
+  return `${nar.fetched} NARs fetched ahead, ${nar.used} of them used (${bytes})${now}`
+}
+
+/** Whether stored NARs are packed anew, why, and how far it has come. */
+function recompressLines(recompress: ShownStatus['recompress']): Line[] {
+  const { reason, isOn, done } = recompress
+  const lines: Line[] = [text(reason === '' ? 'unknown' : reason)]
+  if (isOn || done > 0) lines.push(text(formatRepacked(recompress)))
+  const pause = pauseOf(recompress)
+  if (pause !== undefined) lines.push([{ text: `pauses: ${pause}`, style: 'yellow' }])
+  return lines
+}
+
+/** "12 waiting, 48 done: 900 MiB → 760 MiB, 1 failed" */
+export function formatRepacked(recompress: ShownStatus['recompress']): string {
+  const { queued, done, failed, bytesBefore, bytesAfter } = recompress
+  const sizes = `: ${formatSize(bytesBefore)} → ${formatSize(bytesAfter)}`
+  const failures = failed > 0 ? `, ${failed} failed` : ''
+  return `${queued} waiting, ${done} done${done > 0 ? sizes : ''}${failures}`
+}
+
+/** Why nothing is packed now although something waits. */
+export function pauseOf(recompress: ShownStatus['recompress']): string | undefined {
+  const { isOn, queued, pausedBecause } = recompress
+  return isOn && queued > 0 && pausedBecause !== '' ? pausedBecause : undefined
 }
 
 /** "3m ago", of a time as RFC 3339 has it. */

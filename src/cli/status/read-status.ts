@@ -31,6 +31,15 @@ export interface ShownStatus
       readonly usedBytes: number
     }
   }
+  readonly recompress: Pick<
+    StatusReport['recompress'],
+    'isOn' | 'queued' | 'running' | 'done' | 'failed' | 'bytesBefore' | 'bytesAfter'
+  > & {
+    /** Empty where the server does not say. */
+    readonly reason: string
+    /** Empty while it works, or has nothing to do. */
+    readonly pausedBecause: string
+  }
 }
 
 /** A status about nothing. */
@@ -60,6 +69,10 @@ const nothing: ShownStatus = {
   prefetch: {
     ahead: { nars: 0, narBytes: 0 },
     nar: { fetched: 0, fetchedBytes: 0, used: 0, usedBytes: 0 },
+  },
+  recompress: {
+    ...{ isOn: false, reason: '', pausedBecause: '', queued: 0, running: 0 },
+    ...{ done: 0, failed: 0, bytesBefore: 0, bytesAfter: 0 },
   },
 }
 
