@@ -1,12 +1,13 @@
 import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { Download } from '../store/download.ts'
 import { countUnverified, type Log } from '../telemetry.ts'
+import type { Lanes } from './lanes.ts'
+import { widened } from './lanes-widened.ts'
 import { type FilledNar, type IntakeTools, NarIntake } from './nar-intake.ts'
 import type { NarOffer, NarPlan } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { type OpenOffer, openFirst } from './open-first.ts'
 import { type Patience, persist } from './persist.ts'
-import type { Upstream } from './upstream.ts'
 
 /** How often one upstream may break off, with bytes gained each time, before another is asked. */
 const maxResumes = 5
@@ -16,12 +17,13 @@ const resumable = [...upstreamTroubles, 'UPSTREAM_MALFORMED'] as const
 
 export interface FillTools extends IntakeTools, Patience {
   readonly log: Log
+  readonly lanes: Lanes
   /** For whom it is fetched, and how much it may take. */
   readonly run: Pick<NarRun, 'isAhead' | 'joined' | 'giveWay'>
 }
 
 /** Told of each upstream that could not say whether it has the file. */
-export type OnFault = (upstream: Upstream, error: AppError) => void
+export type OnFault = (fault: AppError) => void
 
 /**
  * Fetches one NAR into its download from whoever has it, resumes where one breaks off, and vouches
@@ -54,11 +56,11 @@ async function tryOffers(
   offers: (onFault: OnFault) => AsyncIterable<NarOffer>,
   { intake, ...tools }: FillTools & { readonly intake: NarIntake },
 ): Promise<FilledNar> {
-  const { quarantine, log, signal, run } = tools
+  const { quarantine, lanes, log, signal, run } = tools
   const file = plan.file.name
   let fault: AppError | undefined
   const queue = new OfferQueue(
-    offers((_upstream, error) => {
+    offers((error) => {
       fault = error
     }),
   )
@@ -108,7 +110,7 @@ async function tryOffers(
     if (!opened) throw fault ?? gone(file)
     const { name } = opened.offer.upstream.source
     try {
-      await takeAll(opened, intake, run)
+      await takeAll(opened, intake, { lanes, log, signal, run })
       return await intake.requireRight(name)
     } catch (error) {
       const gained = intake.received > from
@@ -142,12 +144,18 @@ async function* onlyOnce(offer: NarOffer): AsyncGenerator<NarOffer> {
 async function takeAll(
   { offer, body, abort }: OpenOffer,
   intake: NarIntake,
-  run: Pick<NarRun, 'giveWay'>,
+  { lanes, log, signal, run }: Pick<FillTools, 'lanes' | 'log' | 'signal' | 'run'>,
 ): Promise<void> {
-  const { name } = offer.upstream.source
+  const { source } = offer.upstream
+  const { name } = source
   try {
     intake.expect(body.size, name)
-    for await (const chunk of body.chunks) {
+    const chunks = widened(body, {
+      ...{ source, url: offer.url, from: intake.received },
+      ...{ lanes, log, signal: AbortSignal.any([signal, abort.signal]) },
+      isAhead: () => run.isAhead,
+    })
+    for await (const chunk of chunks) {
       await run.giveWay()
       await intake.take(chunk, name)
     }

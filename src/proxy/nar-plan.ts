@@ -136,7 +136,7 @@ interface OfferContext {
   /** As in Patience: nobody is asked around for what no client waits for. */
   readonly giveUp: () => boolean
   /** Told of each upstream that could not say whether it has the file. */
-  readonly onFault: (upstream: Upstream, error: AppError) => void
+  readonly onFault: (fault: AppError) => void
 }
 
 /**
@@ -171,7 +171,7 @@ async function urlAt(
     const question = { ...context, hash: plan.storeHash }
     const info = await askOne(upstream, question, context.signal).catch((error: unknown) => {
       context.log.info({ upstream: upstream.source.name, error: String(error) }, 'no second source')
-      if (isAppError(error, ...upstreamTroubles)) context.onFault(upstream, error)
+      if (isAppError(error, ...upstreamTroubles)) context.onFault(error)
       return undefined
     })
     if (info && narFileOf(info) === plan.file.name) return info.url

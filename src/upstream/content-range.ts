@@ -1,20 +1,29 @@
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** First byte of a 206, from its Content-Range; undefined when that cannot be read. */
-export function contentRangeStart(headers: Headers): number | undefined {
-  const match = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(String(headers['content-range']))
-  return match ? Number(match[1]) : undefined
+/** What a 206 says it is. */
+export interface ContentRange {
+  readonly first: number
+  readonly last: number
+  /** Bytes of the whole file; undefined when the response does not say. */
+  readonly total: number | undefined
 }
 
-/**
- * Bytes of the whole file that a body is the rest of.
- *
- * @param offset first byte of the body
- * @returns undefined when the response does not say
- */
-export function wholeSize(headers: Headers, offset: number): number | undefined {
-  const total = /\/(\d+)$/.exec(String(headers['content-range'] ?? ''))?.[1]
-  if (offset > 0 && total !== undefined) return Number(total)
+/** @returns undefined when it cannot be read */
+export function contentRange(headers: Headers): ContentRange | undefined {
+  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(String(headers['content-range']))
+  if (!match) return undefined
+  const total = match[3] === '*' ? undefined : Number(match[3])
+  return { first: Number(match[1]), last: Number(match[2]), total }
+}
+
+/** Bytes of a response's body; undefined when it does not say. */
+export function contentLength(headers: Headers): number | undefined {
   const length = headers['content-length']
-  return typeof length === 'string' && /^\d+$/.test(length) ? offset + Number(length) : undefined
+  return typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : undefined
+}
+
+/** @returns undefined for none, and for a weak one, which may stand for other bytes too */
+export function strongEtag(headers: Headers): string | undefined {
+  const { etag } = headers
+  return typeof etag === 'string' && /^"[\x21\x23-\x7e]*"$/.test(etag) ? etag : undefined
 }

@@ -53,8 +53,9 @@ export function directoryUpstream(name: string, url: string): Source {
       const path = fileURLToPath(locateNar(url, request.url))
       const stats = await orAbsent(stat(path))
       if (!stats?.isFile()) return undefined
-      const stream = createReadStream(path, { start: request.offset, signal })
-      return { size: stats.size, chunks: stream }
+      const { offset, length } = request
+      const end = length === undefined ? Number.POSITIVE_INFINITY : offset + length - 1
+      return { size: stats.size, chunks: createReadStream(path, { start: offset, end, signal }) }
     },
 
     probe: requireRoot,

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
+import type { NarInfo } from '../nix/narinfo.ts'
 import type { AskOptions, Source } from '../nix/source.ts'
+import type { StoreHash } from '../nix/store-path.ts'
 import { afterFailedProbe, afterFault, type Breaker, closedBreaker } from '../policy/breaker.ts'
 import type { Log } from '../telemetry.ts'
 
@@ -16,6 +18,9 @@ export interface GuardOptions {
   readonly now: () => number
 }
 
+/** Questions that run on after whoever asked has his answer from elsewhere. */
+const maxLingering = 3
+
 const probeTimeoutMs = 5_000
 /** Before the one retry of a small question: long enough for a dropped connection, short to a person. */
 const retryMs = { least: 50, most: 250 }
@@ -25,6 +30,7 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
   let breaker: Breaker = closedBreaker
   let reason = ''
   let timer: NodeJS.Timeout | undefined
+  let lingering = 0
   const closing = new AbortController()
 
   function noteSuccess(): void {
@@ -40,6 +46,7 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
     // Many are fetched ahead at once: an upstream that now and then fails would look dead in an
     // instant. If it is, clients will find out. A wish to be left alone is heard from whoever hears it.
     if (options?.isPrefetch && error.retryAfterMs === undefined) return
+    if (options?.isLane) return
     const before = breaker.state
     breaker = afterFault(breaker, now(), error.retryAfterMs)
     if (breaker.state === 'closed' || before === 'open') return
@@ -83,6 +90,39 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
     }
   }
 
+  /**
+   * Asks on for a while when the caller leaves. Beside a quick upstream nobody would wait for the
+   * timeouts of one that says nothing, and it would never be found to be away.
+   */
+  async function askNarinfo(
+    hash: StoreHash,
+    caller: AbortSignal,
+    options: AskOptions | undefined,
+  ): Promise<NarInfo | undefined> {
+    caller.throwIfAborted()
+    const over = new AbortController()
+    const signal = AbortSignal.any([closing.signal, over.signal])
+    const answer = watched(signal, options, () => source.narinfo(hash, signal, options))
+    const left = Promise.withResolvers<never>()
+    function leave(): void {
+      left.reject(caller.reason)
+      if (options?.isPrefetch || lingering === maxLingering) over.abort()
+      else {
+        lingering += 1
+        const end = () => {
+          lingering -= 1
+        }
+        answer.then(end, end)
+      }
+    }
+    caller.addEventListener('abort', leave, { once: true })
+    try {
+      return await Promise.race([answer, left.promise])
+    } finally {
+      caller.removeEventListener('abort', leave)
+    }
+  }
+
   async function* watchedChunks(
     chunks: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
@@ -98,13 +138,14 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
 
   return {
     name: source.name,
+    hasLanes: source.hasLanes,
     probe: (signal) => source.probe(signal),
     get awaySince() {
       return breaker.state === 'open' ? breaker.since : undefined
     },
 
     async narinfo(hash, signal, options) {
-      const ask = () => watched(signal, options, () => source.narinfo(hash, signal, options))
+      const ask = () => askNarinfo(hash, signal, options)
       try {
         return await ask()
       } catch (error) {
@@ -125,7 +166,7 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
 
     async nar(request, signal, options) {
       const body = await watched(signal, options, () => source.nar(request, signal, options))
-      return body && { size: body.size, chunks: watchedChunks(body.chunks, signal, options) }
+      return body && { ...body, chunks: watchedChunks(body.chunks, signal, options) }
     },
 
     async close() {

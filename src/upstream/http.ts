@@ -6,7 +6,7 @@ import type { AskOptions, NarBody, Source } from '../nix/source.ts'
 import { locateNar } from '../policy/nar-location.ts'
 import { mayFollow } from '../policy/redirect.ts'
 import { parseRetryAfter } from '../policy/retry-after.ts'
-import { contentRangeStart, wholeSize } from './content-range.ts'
+import { contentLength, contentRange, strongEtag } from './content-range.ts'
 import { readText } from './read-text.ts'
 
 export interface HttpUpstreamOptions {
@@ -19,6 +19,9 @@ export interface HttpUpstreamOptions {
   readonly ca?: string | undefined
   readonly maxConnections: number
 }
+
+/** With fewer connections than this, several ranges of one file would leave too few for the rest. */
+const connectionsForLanes = 8
 
 const timeouts = { connectMs: 5_000, headersMs: 5_000, idleBodyMs: 15_000, narinfoMs: 15_000 }
 /** A body that brings less than this in that time is as good as stalled. */
@@ -116,6 +119,7 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
 
   return {
     name,
+    hasLanes: options.maxConnections >= connectionsForLanes,
 
     async narinfo(hash, caller, options) {
       // A narinfo is small: whoever drips it never trips the timers between two bytes.
@@ -142,9 +146,12 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       }
     },
 
-    async nar({ url: narUrl, offset }, signal, options) {
+    async nar({ url: narUrl, offset, length, etag }, signal, options) {
       const headers: Record<string, string> = { 'accept-encoding': 'identity', ...purpose(options) }
-      if (offset > 0) headers.range = `bytes=${offset}-`
+      const isPart = offset > 0 || length !== undefined
+      const last = length === undefined ? undefined : offset + length - 1
+      if (isPart) headers.range = `bytes=${offset}-${last ?? ''}`
+      if (isPart && etag !== undefined) headers['if-range'] = etag
       const address = locateNar(url, narUrl)
       const response = await get(address, headers, signal)
       const { statusCode } = response
@@ -153,7 +160,7 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
         response.body.on('error', () => undefined).destroy()
         return malformed(`${what} for ${narUrl}`)
       }
-      if (statusCode !== (offset > 0 ? 206 : 200)) {
+      if (statusCode !== (isPart ? 206 : 200)) {
         if (statusCode < 300) throw await refuse(`answered ${statusCode} to a range request`)
         await discard(response)
         throw statusFault(response, narUrl)
@@ -161,9 +168,15 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       const encoding = response.headers['content-encoding']
       if (encoding !== undefined && encoding !== 'identity')
         throw await refuse(`sent Content-Encoding ${encoding}`)
-      if (offset > 0 && contentRangeStart(response.headers) !== offset)
+      const range = isPart ? contentRange(response.headers) : undefined
+      if (isPart && (range?.first !== offset || (last !== undefined && range.last !== last)))
         throw await refuse(`sent the wrong range (${response.headers['content-range']})`)
-      return { size: wholeSize(response.headers, offset), chunks: chunksOf(response.body) }
+      const seen = strongEtag(response.headers)
+      if (etag !== undefined && seen !== undefined && seen !== etag)
+        throw await refuse('sent a part of another object')
+      const bytes = contentLength(response.headers)
+      const toEnd = bytes === undefined || length !== undefined ? undefined : offset + bytes
+      return { size: range?.total ?? toEnd, etag: seen, chunks: chunksOf(response.body) }
     },
 
     async probe(signal) {

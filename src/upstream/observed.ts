@@ -56,6 +56,7 @@ export function observed(
 
   return {
     name: source.name,
+    hasLanes: source.hasLanes,
     close: () => source.close(),
     probe: (signal) => source.probe(signal),
     narinfo: (hash, signal, options) =>
@@ -66,7 +67,7 @@ export function observed(
       const onFault = (error: unknown) => {
         if (!signal.aborted) note('nar', error)
       }
-      return { size: body.size, chunks: countedChunks(body.chunks, counters, onFault) }
+      return { ...body, chunks: countedChunks(body.chunks, counters, onFault) }
     },
   }
 }

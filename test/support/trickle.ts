@@ -24,7 +24,7 @@ type Pace = (bytes: number, signal: AbortSignal) => Promise<void>
 
 /** Keeps to the rate by the clock, whatever the timers do. */
 function pace(): Pace {
-  let dueAt = 0
+  let dueAt = performance.now()
   return async (bytes, signal) => {
     const now = performance.now()
     dueAt = Math.max(dueAt, now - maxBehindMs) + (bytes / pieceBytes) * pieceMs

@@ -5,7 +5,7 @@ import { silentLog } from '../../src/telemetry.ts'
 import { guarded } from '../../src/upstream/guarded.ts'
 import { httpUpstream } from '../../src/upstream/http.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
-import { body, cutAfter, status } from '../support/faults.ts'
+import { body, cutAfter, silence, status } from '../support/faults.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 
 const never = new AbortController().signal
@@ -87,6 +87,35 @@ describe('a guarded upstream', () => {
     await expect(askAhead()).rejects.toMatchObject({ code: 'UPSTREAM_BUSY' })
     expect(source.awaySince).toBeDefined()
     await source.close()
+  })
+
+  test('is found to be away by questions that are answered elsewhere, of which few run on', async () => {
+    const { upstream, source } = await subject()
+    upstream.script(/./, silence())
+    const leave = new AbortController()
+    const asked = Array.from({ length: 8 }, (_, at) =>
+      source.narinfo(`${at}`.repeat(32) as never, leave.signal),
+    )
+    await expect.poll(() => upstream.busy).toBe(4)
+    leave.abort()
+    for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected')
+    await expect.poll(() => upstream.busy).toBe(3)
+    await expect.poll(() => source.awaySince, { timeout: 10_000 }).toBeDefined()
+    await expect.poll(() => upstream.busy).toBe(0)
+    await source.close()
+  })
+
+  test('stops asking on when it is closed', async () => {
+    const { upstream, source } = await subject()
+    upstream.script(/./, silence())
+    const leave = new AbortController()
+    const asked = source.narinfo('0'.repeat(32) as never, leave.signal)
+    await expect.poll(() => upstream.busy).toBe(1)
+    leave.abort()
+    await expect(asked).rejects.toThrow()
+    expect(upstream.busy).toBe(1)
+    await source.close()
+    await expect.poll(() => upstream.busy).toBe(0)
   })
 
   test('does not count what its callers gave up', async () => {

@@ -74,6 +74,21 @@ describe.each(Object.keys(kinds))('the %s source', (kind) => {
     await source.close()
   })
 
+  test('gives a part of a NAR, and says how long the whole is', async () => {
+    const { source, info, cache } = await subject()
+    const whole = await cache.bytesOf(info)
+    for (const [offset, length] of [
+      [0, 10],
+      [1, 1],
+      [whole.length - 5, 5],
+    ] as const) {
+      const body = await source.nar({ url: info.url, offset, length }, never)
+      expect(body?.size).toBe(whole.length)
+      expect((await bytesOf(body)).equals(whole.subarray(offset, offset + length))).toBe(true)
+    }
+    await source.close()
+  })
+
   test('says undefined for what is certainly absent', async () => {
     const { source } = await subject()
     expect(await source.narinfo(absent, never)).toBeUndefined()
