@@ -62,8 +62,10 @@ const hints = {
   FILE_EXISTS: 'Choose another place, or move the old file away first.',
   CANNOT_WRITE: 'Check that the directory is there, who may write to it, and the free space.',
   CANNOT_LISTEN: 'Free the address, or choose another with --listen or listen = ["host:port"].',
-  NO_CACHE: 'Give the address of a binary cache as it stands in substituters: http://cache.lan:5000.',
-  NOTHING_TO_ASK: 'Give store paths that every cache has with --path, or run it where Nix has some.',
+  NO_CACHE:
+    'Give the address of a binary cache as it stands in substituters: http://cache.lan:5000.',
+  NOTHING_TO_ASK:
+    'Give store paths that every cache has with --path, or run it where Nix has some.',
   NO_SERVER: 'Is "narwhal serve" running? Give its address with --url.',
   SERVE_FAILED: 'Run "narwhal serve" by itself to see what stops it.',
 } as const
