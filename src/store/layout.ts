@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { AppError, messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 
-/** Where everything stands below the data directory; docs/data-directory.md explains it to operators. */
+/** Where everything stands below the data directory; docs/operating.md explains it to operators. */
 export interface Layout {
   readonly root: string
   /** A plain, complete Nix binary cache. */
