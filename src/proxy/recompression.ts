@@ -72,10 +72,11 @@ export class Recompression {
   }
 
   report(): RecompressionReport {
+    const queued = this.#countQueued()
     return {
       ...this.#verdict,
-      pausedBecause: this.#pausedBecause,
-      queued: this.#countQueued(),
+      pausedBecause: queued > 0 ? this.#pausedBecause : undefined,
+      queued,
       running: this.#working.size,
       ...this.#tally,
     }
