@@ -46,8 +46,7 @@ const kept = async ({ narwhal }: FaultStage) =>
 describe('S4: an upstream that lies about what is not signed', () => {
   faultTest(
     'URL and FileHash of another file: nothing of it is published, and no client has it whole',
-    // Fetched ahead, the other path's own narinfo would make its file right.
-    { paths: 2, totalBytes: 800_000, env: { NARWHAL_PREFETCH_NARINFOS: 'false' } },
+    { paths: 2, totalBytes: 800_000 },
     async (stage) => {
       const { upstream, cache, narwhal, info } = stage
       const swapped = cache.infos[0] as NarInfo

@@ -37,8 +37,7 @@ describe('U8: an upstream that answers', () => {
   for (const [name, fault] of Object.entries(failures)) {
     faultTest(
       `${name}: the other one serves, and it is no absence`,
-      // Fetched ahead, the second path would be known before it is asked for.
-      { upstreams: 2, paths: 2, env: { NARWHAL_PREFETCH_NARINFOS: 'false' } },
+      { upstreams: 2, paths: 2 },
       async (stage) => {
         const { upstream, other, cache } = stage
         upstream.script(/./, fault)

@@ -102,6 +102,8 @@ export async function faultStage(options: StageOptions = {}): Promise<FaultStage
       NARWHAL_LIMITS_PATIENCE: options.patience ?? '500ms',
       // It begins when the machine is idle: no test may depend on that.
       NARWHAL_RECOMPRESS_ENABLED: 'false',
+      // Nor on which paths are known by now because others refer to them.
+      NARWHAL_PREFETCH_NARINFOS: 'false',
       ...options.env,
     },
     upstreams: [],
