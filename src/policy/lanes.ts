@@ -12,8 +12,10 @@ export const believedMs = 3_600_000
 /** One round opens the connections, the next is measured. */
 const roundBytes = maxLanes * laneBytes
 const leastBytes = 2 * roundBytes
-/** A line this fast needs no help, in bytes per millisecond. */
-const fastBytesPerMs = 100_000
+/** A line this fast needs no help, in bytes per millisecond: 200 Mbit/s. */
+const fastBytesPerMs = 25_000
+/** With more clients on one download, what is waited for is this machine as much as the line. */
+const mostReaders = 4
 const worthwhileGain = 1.3
 
 /** The beginning says little about a line: TCP feels its way. */
@@ -23,6 +25,11 @@ const measuredMs = 1_000
 /** True when so much is still to come that several ranges at once may pay. */
 export function isWorthLanes(bytesToCome: number): boolean {
   return bytesToCome >= leastBytes
+}
+
+/** True when how long a download waits says something about its line, and somebody cares. */
+export function tellsOfLine(readers: number): boolean {
+  return readers > 0 && readers <= mostReaders
 }
 
 /** True when several connections may bring more than this one. */

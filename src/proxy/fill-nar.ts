@@ -19,7 +19,7 @@ export interface FillTools extends IntakeTools, Patience {
   readonly log: Log
   readonly lanes: Lanes
   /** For whom it is fetched, and how much it may take. */
-  readonly run: Pick<NarRun, 'isAhead' | 'joined' | 'giveWay'>
+  readonly run: Pick<NarRun, 'download' | 'isAhead' | 'joined' | 'giveWay'>
 }
 
 /** Told of each upstream that could not say whether it has the file. */
@@ -153,7 +153,7 @@ async function takeAll(
     const chunks = widened(body, {
       ...{ source, url: offer.url, from: intake.received },
       ...{ lanes, log, signal: AbortSignal.any([signal, abort.signal]) },
-      isAhead: () => run.isAhead,
+      readers: () => run.download.readers,
     })
     for await (const chunk of chunks) {
       await run.giveWay()

@@ -1,6 +1,6 @@
 import { isAppError } from '../errors.ts'
 import type { NarBody, Source } from '../nix/source.ts'
-import { isWorthLanes, LaneTrial, LineGauge, mayGain } from '../policy/lanes.ts'
+import { isWorthLanes, LaneTrial, LineGauge, mayGain, tellsOfLine } from '../policy/lanes.ts'
 import type { Log } from '../telemetry.ts'
 import type { Lanes } from './lanes.ts'
 import { OpenBody } from './lanes-body.ts'
@@ -14,8 +14,8 @@ export interface Widening {
   readonly lanes: Lanes
   readonly log: Log
   readonly signal: AbortSignal
-  /** True while no client waits for it. */
-  readonly isAhead: () => boolean
+  /** Clients that wait for it. */
+  readonly readers: () => number
 }
 
 /**
@@ -44,7 +44,7 @@ interface MeasuredBody extends Widening {
 
 /** Goes on as the body began, until lanes are found to be worth a trial, or known to be. */
 async function* measured(open: OpenBody, body: MeasuredBody): AsyncGenerator<Uint8Array> {
-  const { source, size, lanes, isAhead } = body
+  const { source, size, lanes, readers } = body
   const { name } = source
   const gauge = new LineGauge()
   let at = body.from
@@ -53,10 +53,11 @@ async function* measured(open: OpenBody, body: MeasuredBody): AsyncGenerator<Uin
   function decide(): 'measure' | 'plain' | 'lanes' {
     const standing = lanes.standing(name)
     if (!isWorthLanes(size - at) || standing === 'refused') return 'plain'
-    if (isAhead() || !lanes.isAlone(name)) gauge.reset()
+    const tells = tellsOfLine(readers())
+    if (!tells || !lanes.isAlone(name)) gauge.reset()
     const { bytesPerMs } = gauge
     if (bytesPerMs !== undefined && !mayGain(bytesPerMs)) return 'plain'
-    const isReady = standing === 'proven' ? !isAhead() : bytesPerMs !== undefined
+    const isReady = standing === 'proven' ? tells : bytesPerMs !== undefined
     return isReady && lanes.take(name) ? 'lanes' : 'measure'
   }
 

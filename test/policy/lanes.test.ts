@@ -6,14 +6,19 @@ import {
   laneBytes,
   maxLanes,
   mayGain,
+  tellsOfLine,
 } from '../../src/policy/lanes.ts'
 import { MiB } from '../../src/units.ts'
 
-test('less than 32 MiB to come, or a line of 100 MB/s, needs no lanes', () => {
+test('less than 32 MiB to come, or a line of 25 MB/s, needs no lanes', () => {
   expect(isWorthLanes(32 * MiB)).toBe(true)
   expect(isWorthLanes(32 * MiB - 1)).toBe(false)
-  expect(mayGain(99_999)).toBe(true)
-  expect(mayGain(100_000)).toBe(false)
+  expect(mayGain(24_999)).toBe(true)
+  expect(mayGain(25_000)).toBe(false)
+})
+
+test('a line is judged for few clients, not for none and not in a crowd', () => {
+  expect([0, 1, 4, 5, 200].map(tellsOfLine)).toEqual([false, true, true, false, false])
 })
 
 describe('one connection', () => {

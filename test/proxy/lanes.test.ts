@@ -42,7 +42,7 @@ async function subject(sizeBytes = 56 * MiB, maxConnections = 16) {
     const chunks: Uint8Array[] = []
     let received = 0
     try {
-      for await (const chunk of widened(body, { ...options, isAhead: () => isAhead })) {
+      for await (const chunk of widened(body, { ...options, readers: () => Number(!isAhead) })) {
         chunks.push(chunk)
         received += chunk.length
         await onChunk(received)

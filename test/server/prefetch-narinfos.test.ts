@@ -12,7 +12,7 @@ import { requestRaw } from '../support/raw-http.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-const options = { paths: 40, totalBytes: 400_000 }
+const options = { paths: 40, totalBytes: 400_000, fetchesAhead: true }
 const others = options.paths - 1
 const pathOf = ({ storePath }: NarInfo) => `/${storePath.hash}.narinfo`
 const soon = { timeout: 10_000 }

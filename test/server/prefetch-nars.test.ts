@@ -13,7 +13,7 @@ import { status as answer, drip, pauseAfter, stallAfter, waitFor } from '../supp
 import { headerOf } from '../support/http-head.ts'
 import { requestRaw } from '../support/raw-http.ts'
 
-const options = { paths: 40, totalBytes: 400_000 }
+const options = { paths: 40, totalBytes: 400_000, fetchesAhead: true }
 const soon = { timeout: 10_000 }
 const isNar = /^\/nar\//
 const another = { headers: ['Authorization: Basic YW5vdGhlcjo='] }
@@ -192,6 +192,7 @@ describe('the NARs that a client will ask for next', () => {
 
   const full = {
     paths: 120,
+    fetchesAhead: true,
     totalBytes: 240_000,
     config: '[cache]\nmax_size = "80KiB"\n[log]\nlevel = "debug"',
   }
@@ -240,7 +241,10 @@ describe('the NARs that a client will ask for next', () => {
     expect(stage.upstream.count(isNar)).toBe(1)
   })
 
-  const large = { paths: 3, totalBytes: 6_000_000, compression: 'none' } as const
+  const large = {
+    ...{ paths: 3, totalBytes: 6_000_000, fetchesAhead: true },
+    compression: 'none',
+  } as const
   faultTest('take nothing from the line while a client waits for it', large, async (stage) => {
     const { upstream, narwhal, cache } = stage
     const [first, next] = inOrder(stage) as [NarInfo, NarInfo]

@@ -31,6 +31,8 @@ export interface StageOptions
   readonly before?: readonly string[]
   /** further tables of narwhal's configuration file */
   readonly config?: string
+  /** true to fetch narinfos ahead, as a server does by default */
+  readonly fetchesAhead?: boolean
   /** limits.patience; short unless a test is about it */
   readonly patience?: string
   /** what oracle B lets pass */
@@ -103,7 +105,7 @@ export async function faultStage(options: StageOptions = {}): Promise<FaultStage
       // It begins when the machine is idle: no test may depend on that.
       NARWHAL_RECOMPRESS_ENABLED: 'false',
       // Nor on which paths are known by now because others refer to them.
-      NARWHAL_PREFETCH_NARINFOS: 'false',
+      ...(options.fetchesAhead ? {} : { NARWHAL_PREFETCH_NARINFOS: 'false' }),
       ...options.env,
     },
     upstreams: [],
