@@ -10,7 +10,7 @@ export interface MomentFacts {
   readonly workers: number
   /** of zstd */
   readonly level: number
-  /** downloads that clients wait for now */
+  /** downloads that run now, or have ended so lately that more will come */
   readonly clientsWaiting: number
   readonly availableBytes: number | undefined
   /** share of the last 10 s in which a task waited for a CPU, 0 to 100 */
@@ -63,7 +63,7 @@ export function mayWorkNow(facts: MomentFacts): MayWork {
 
 function whyNot(facts: MomentFacts): string | undefined {
   if (facts.clientsWaiting > 0 && facts.cores < servingCores + facts.workers)
-    return `clients wait for ${facts.clientsWaiting === 1 ? 'a download' : `${facts.clientsWaiting} downloads`}`
+    return 'clients are downloading, or were a moment ago'
   if (facts.onBattery) return 'the machine runs on its battery'
   return memoryIsShort(facts) ?? machineIsBusy(facts)
 }

@@ -48,14 +48,14 @@ export async function repackNar(
   for (let attempt = 1; ; attempt += 1) {
     const open = await tools.open()
     if (!open) throw new AppError('NAR_GONE', `no upstream has nar/${original.name} any more`)
-    const repacking = repacker.repack({
-      path: disk.layout.nar(original.name),
-      compression: original.compression,
-      narHash: nar.hash,
-      narSize: nar.size,
-      level,
-    })
     try {
+      const repacking = repacker.repack({
+        path: disk.layout.nar(original.name),
+        compression: original.compression,
+        narHash: nar.hash,
+        narSize: nar.size,
+        level,
+      })
       const fileHash = await pour({ ...tools, original: open.reader, repacking })
       return { fileHash, isNarHashRight: true, late: undefined }
     } catch (error) {
@@ -63,6 +63,8 @@ export async function repackNar(
       // It was right when it was put there.
       await disk.lose(original.name, `is damaged: ${error.message}`)
       await download.restart(size)
+    } finally {
+      open.reader.close()
     }
   }
 }
@@ -84,6 +86,7 @@ async function pour(parts: Pouring): Promise<Hash> {
   }
   const stop = () => fail(signal.reason)
   signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
   const feeding = feed(parts).catch(fail)
   try {
     for await (const chunk of repacking.chunks) {
@@ -95,7 +98,6 @@ async function pour(parts: Pouring): Promise<Hash> {
   }
   await feeding
   signal.removeEventListener('abort', stop)
-  original.close()
   if (fault) throw fault.error
   download.vouch()
   return { algorithm: 'sha256', digest: hasher.digest() }

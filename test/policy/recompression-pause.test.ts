@@ -36,8 +36,8 @@ test('works where the machine tells nothing', () => {
 })
 
 test.each<[Partial<MomentFacts>, string]>([
-  [{ clientsWaiting: 1 }, 'clients wait for a download'],
-  [{ clientsWaiting: 7 }, 'clients wait for 7 downloads'],
+  [{ clientsWaiting: 1 }, 'clients are downloading, or were a moment ago'],
+  [{ clientsWaiting: 7 }, 'clients are downloading, or were a moment ago'],
   [{ onBattery: true }, 'the machine runs on its battery'],
   [{ availableBytes: 100 * MiB }, '100 MiB of memory is available, and it takes 128 MiB'],
   [
