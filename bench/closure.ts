@@ -5,7 +5,6 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { messageOf } from '../src/errors.ts'
 import { parseSize } from '../src/units.ts'
 import { removeTree } from '../test/support/temp-dir.ts'
 import { checkLine } from './closure/check-line.ts'
@@ -19,6 +18,7 @@ import { busyLoad, formatReport, type Setting } from './closure/report.ts'
 import type { Results } from './closure/results.ts'
 import { takeRounds } from './closure/rounds.ts'
 import { nginxVersion, startNginxFiles } from './nginx.ts'
+import { onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
 import { machineFacts } from './report.ts'
 
 const usage = `npm run bench:closure -- [options]
@@ -41,12 +41,10 @@ const firstByteNars = 7
 const maxLateShare = 0.02
 
 const flags = readFlags()
-const interrupt = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
+const interrupted = onInterrupt()
 
 await main().catch((error: unknown) => {
-  tell(interrupt.signal.aborted ? 'interrupted' : messageOf(error))
-  process.exitCode = interrupt.signal.aborted ? 130 : 3
+  process.exitCode = tellEnd(error, interrupted)
 })
 
 async function main(): Promise<void> {
@@ -95,7 +93,7 @@ async function measure(directory: string): Promise<{ setting: Setting; results: 
     ...{ rounds: setting.rounds, closure, line, directory, onProgress: tell },
     bigHashes: facts.biggest.slice(0, firstByteNars),
     largeHash: large.storePath.hash,
-    signal: interrupt.signal,
+    signal: interrupted,
   })
   return { setting, results: withLateNotes(results) }
 }
@@ -127,7 +125,7 @@ async function nixVersion(): Promise<string> {
 }
 
 function readFlags() {
-  try {
+  return readFlagsOr(usage, () => {
     const { values } = parseArgs({
       options: {
         rounds: { type: 'string', default: '3' },
@@ -149,15 +147,6 @@ function readFlags() {
     for (const name of ['rounds', 'rtt', 'bandwidth', 'paths', 'seed'] as const)
       if (!(Number(values[name]) >= least[name]))
         throw new Error(`--${name} takes a number from ${least[name]} on, not "${values[name]}"`)
-    if (!values.help) return values
-    process.stdout.write(usage)
-    process.exit(0)
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${usage}`)
-    process.exit(2)
-  }
-}
-
-function tell(text: string): void {
-  process.stderr.write(`bench: ${text}\n`)
+    return values
+  })
 }

@@ -3,10 +3,10 @@ import { appendFile } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { messageOf } from '../src/errors.ts'
 import { parseSize } from '../src/units.ts'
 import { runContest } from './contest.ts'
 import { nginxVersion } from './nginx.ts'
+import { onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
 import { formatReport, machineFacts, type Setting } from './report.ts'
 import { type Series, spreadOf } from './series.ts'
 import { isPinned } from './server.ts'
@@ -26,8 +26,7 @@ const busyLoad = 0.5
 const slowNginxMBs = 1000
 
 const flags = readFlags()
-const interrupt = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
+const interrupted = onInterrupt()
 
 const setting: Setting = {
   date: new Date().toISOString().slice(0, 10),
@@ -45,7 +44,7 @@ const series = await runContest({
   ...setting,
   directory: flags.directory,
   ...(flags.profile !== undefined && { profileDirectory: flags.profile }),
-  signal: interrupt.signal,
+  signal: interrupted,
   onProgress: tell,
 }).catch(fail)
 for (const one of series) if (isSlowEverywhere(one)) tell(`${one.title}: nginx is slow here too`)
@@ -56,7 +55,7 @@ if (flags.write)
   await appendFile(fileURLToPath(new URL('RESULTS.md', import.meta.url)), `\n${report}`)
 
 function readFlags() {
-  try {
+  return readFlagsOr(usage, () => {
     const { values } = parseArgs({
       options: {
         rounds: { type: 'string', default: '5' },
@@ -72,13 +71,8 @@ function readFlags() {
         help: { type: 'boolean', default: false },
       },
     })
-    if (!values.help) return values
-    process.stdout.write(usage)
-    process.exit(0)
-  } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${usage}`)
-    process.exit(2)
-  }
+    return values
+  })
 }
 
 /** Then the figure tells of the reader or of the machine, not of the servers. */
@@ -87,10 +81,5 @@ function isSlowEverywhere({ unit, nginx }: Series): boolean {
 }
 
 function fail(error: unknown): never {
-  tell(interrupt.signal.aborted ? 'interrupted' : messageOf(error))
-  process.exit(interrupt.signal.aborted ? 130 : 3)
-}
-
-function tell(text: string): void {
-  process.stderr.write(`bench: ${text}\n`)
+  process.exit(tellEnd(error, interrupted))
 }
