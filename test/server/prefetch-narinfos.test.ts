@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import type { StatusReport } from '../../src/server/status-report.ts'
-import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { type Fault, startFakeUpstream } from '../support/fake-upstream.ts'
 import { type FaultStage, faultTest } from '../support/fault-stage.ts'
 import { status as answer, waitFor } from '../support/faults.ts'
 import { headerOf } from '../support/http-head.ts'
@@ -25,6 +25,23 @@ async function statusAt(url: string): Promise<StatusReport> {
 async function fetched({ narwhal }: FaultStage, narinfos: number): Promise<void> {
   const count = async () => (await statusAt(narwhal.url)).prefetch.narinfo.fetched
   await expect.poll(count, soon).toBe(narinfos)
+}
+
+/** Asks for a narinfo while it is being fetched ahead, which then ends so. @returns its path */
+async function joinReference(stage: FaultStage, ...ending: Fault[]): Promise<string> {
+  const { upstream, info } = stage
+  const [reference] = info.references.filter(({ hash }) => hash !== info.storePath.hash)
+  const path = `/${reference?.hash}.narinfo`
+  const gate = Promise.withResolvers<void>()
+  upstream.script(path, [waitFor(gate.promise), ...ending], { times: 1 })
+  await stage.narinfo()
+  await expect.poll(() => upstream.count(path), soon).toBe(1)
+  const client = stage.get(path)
+  // Connections are taken in the order they came.
+  await stage.narinfo()
+  gate.resolve()
+  expect((await client).status).toBe(200)
+  return path
 }
 
 describe('the narinfos that a client will ask for next', () => {
@@ -96,18 +113,8 @@ describe('the narinfos that a client will ask for next', () => {
   })
 
   faultTest('are shared by a client that asks meanwhile', options, async (stage) => {
-    const { upstream, narwhal, info } = stage
-    const [reference] = info.references.filter(({ hash }) => hash !== info.storePath.hash)
-    const path = `/${reference?.hash}.narinfo`
-    const gate = Promise.withResolvers<void>()
-    upstream.script(path, waitFor(gate.promise))
-    await stage.narinfo()
-    await expect.poll(() => upstream.count(path), soon).toBe(1)
-    const client = stage.get(path)
-    // Connections are taken in the order they came.
-    await stage.narinfo()
-    gate.resolve()
-    expect((await client).status).toBe(200)
+    const { upstream, narwhal } = stage
+    const path = await joinReference(stage)
     expect(upstream.count(path)).toBe(1)
     expect((await statusAt(narwhal.url)).requests.narinfo).toMatchObject({ miss: 1, prefetched: 1 })
     await fetched(stage, others)
@@ -115,19 +122,9 @@ describe('the narinfos that a client will ask for next', () => {
 
   const patient = { ...options, patience: '10s' }
   faultTest('fail for nobody but themselves', patient, async (stage) => {
-    const { upstream, narwhal, info } = stage
-    const [reference] = info.references.filter(({ hash }) => hash !== info.storePath.hash)
-    const path = `/${reference?.hash}.narinfo`
-    const gate = Promise.withResolvers<void>()
-    upstream.script(path, [waitFor(gate.promise), answer(500)], { times: 1 })
-    await stage.narinfo()
-    await expect.poll(() => upstream.count(path), soon).toBe(1)
+    const { upstream, narwhal } = stage
     // This client joins what is about to fail, and has an answer all the same.
-    const client = stage.get(path)
-    // Connections are taken in the order they came.
-    await stage.narinfo()
-    gate.resolve()
-    expect((await client).status).toBe(200)
+    const path = await joinReference(stage, answer(500))
     expect(upstream.count(path)).toBe(2)
     expect((await statusAt(narwhal.url)).requests.narinfo).toMatchObject({ failed: 0, negative: 0 })
   })
