@@ -12,6 +12,8 @@ export interface IntakeTools {
   readonly checker: NarChecker
   readonly quarantine: Quarantine
   readonly run: Pick<NarRun, 'isAhead'>
+  /** True when nothing else is fetched now. */
+  readonly isAlone: boolean
 }
 
 const rehashBytes = MiB
@@ -41,16 +43,18 @@ export class NarIntake {
   readonly #checker: NarChecker
   readonly #quarantine: Quarantine
   readonly #run: Pick<NarRun, 'isAhead'>
+  readonly #isAlone: boolean
   #hasher: Hasher = createHash('sha256')
   #check: NarCheck | undefined
   #lastProgress = performance.now()
 
-  constructor(plan: NarPlan, download: Download, { checker, quarantine, run }: IntakeTools) {
+  constructor(plan: NarPlan, download: Download, tools: IntakeTools) {
     this.#plan = plan
     this.#download = download
-    this.#checker = checker
-    this.#quarantine = quarantine
-    this.#run = run
+    this.#checker = tools.checker
+    this.#quarantine = tools.quarantine
+    this.#run = tools.run
+    this.#isAlone = tools.isAlone
     this.#begin()
   }
 
@@ -166,9 +170,9 @@ export class NarIntake {
     const canCheck = nar !== undefined && this.#checker.canCheck(compression)
     if (!canCheck && !fileHash)
       throw new AppError('UNVERIFIABLE', `nothing to check nar/${file.name} against`)
-    // With the hash of the file to go by, nobody queues for a thread that unpacks.
-    const isFree = !this.#isNarItself && !this.#run.isAhead && this.#checker.load === 0
-    if (canCheck && (isFree || !fileHash))
+    // With the hash of the file to go by, unpacking must take nothing from clients that fetch more.
+    const isIdle = this.#isAlone && !this.#run.isAhead && this.#checker.load === 0
+    if (canCheck && ((isIdle && !this.#isNarItself) || !fileHash))
       this.#check = this.#checker.check({
         path: this.#download.path,
         compression,

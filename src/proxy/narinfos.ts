@@ -67,7 +67,7 @@ export class Narinfos {
   readonly #flights = new Map<StoreHash, Flight>()
   /** Which upstream's narinfo of which path led to wrong bytes. */
   readonly #disbelieved = new Quarantine(() => performance.now())
-  #clientFlights = 0
+  #aheadFlights = 0
   readonly #allKeys: KeyRing
 
   constructor(options: NarinfosOptions) {
@@ -86,9 +86,9 @@ export class Narinfos {
     return { narinfos, bytes, absences: this.#absent.size }
   }
 
-  /** How many questions to the upstreams clients wait for. */
-  get clientFlights(): number {
-    return this.#clientFlights
+  /** How many questions to the upstreams no client waits for. */
+  get aheadFlights(): number {
+    return this.#aheadFlights
   }
 
   /** The answer that needs no waiting, if there is one. */
@@ -156,21 +156,21 @@ export class Narinfos {
     const isAhead = ahead !== undefined
     const answer = work().finally(() => {
       this.#flights.delete(hash)
-      if (flight.hasClient) this.#clientFlights -= 1
+      if (!flight.hasClient) this.#aheadFlights -= 1
     })
-    const flight: Flight = { answer, isAhead, hasClient: false }
+    const flight: Flight = { answer, isAhead, hasClient: !isAhead }
     this.#flights.set(hash, flight)
-    if (isAhead) return answer.then((found) => ({ ...found, isAhead: flight.hasClient }))
-    this.#join(flight)
-    return answer
+    if (!isAhead) return answer
+    this.#aheadFlights += 1
+    return answer.then((found) => ({ ...found, isAhead: flight.hasClient }))
   }
 
   /** @returns true for the first client of a flight that was begun ahead of it */
   #join(flight: Flight): boolean {
     if (flight.hasClient) return false
     flight.hasClient = true
-    this.#clientFlights += 1
-    return flight.isAhead
+    this.#aheadFlights -= 1
+    return true
   }
 
   /** Drops a narinfo whose NAR nobody has any more. */

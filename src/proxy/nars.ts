@@ -93,6 +93,7 @@ export class Nars {
   readonly #confirming = new Map<string, Promise<void>>()
   readonly #repackLimit = pLimit(maxRepacking)
   #fetching = 0
+  #fetchedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: NarsOptions) {
     this.#options = options
@@ -115,6 +116,11 @@ export class Nars {
     return this.#fetching
   }
 
+  /** How long ago a NAR was last being fetched, in milliseconds: 0 while one is. */
+  get idleMs(): number {
+    return this.#fetching > 0 ? 0 : performance.now() - this.#fetchedAt
+  }
+
   /** True when a client may hold a damaged beginning of this file, which no good rest can mend. */
   isTainted(file: NarFile): boolean {
     return this.#quarantine.isTainted(file.name)
@@ -131,8 +137,8 @@ export class Nars {
       return { reader: this.#mending(file, running.follow()), origin: 'download', isShared: true }
     const kept = await disk.openNar(file.name, Date.now())
     if (kept) {
-      // One at a time: what is asked for now goes first.
-      if (checker.load === 0 && disk.isUnchecked(file.name))
+      // One at a time, and when nothing is fetched: what is asked for now goes first.
+      if (this.#fetching === 0 && checker.load === 0 && disk.isUnchecked(file.name))
         this.#confirm(file.name, () => confirmKept(file.name, kept.size, this.#options))
       return { reader: this.#mending(file, kept), origin: 'disk' }
     }
@@ -279,6 +285,7 @@ export class Nars {
     this.#fetching += isFetch
     run.done = (isAhead ? work() : limit(work)).finally(() => {
       this.#fetching -= isFetch
+      if (isFetch) this.#fetchedAt = performance.now()
     })
     this.#runs.set(name, run)
     return run
@@ -326,6 +333,7 @@ export class Nars {
         signal,
         giveUp,
         run,
+        isAlone: this.#fetching === 1,
       }
       const { original } = plan
       const filled = original

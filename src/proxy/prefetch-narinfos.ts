@@ -7,7 +7,7 @@ import type { Narinfos } from './narinfos.ts'
 
 export interface NarinfoPrefetchOptions {
   readonly narinfos: Narinfos
-  /** Fetched at the same time, together with what clients wait for; 0 to fetch none. */
+  /** Fetched at the same time beside what clients wait for; 0 to fetch none. */
   readonly maxConcurrent: number
   readonly isStopping: () => boolean
   readonly log: Log
@@ -19,7 +19,6 @@ export class NarinfoPrefetch {
   #options: NarinfoPrefetchOptions
   readonly #ahead = new LookAhead()
   #aborting = new AbortController()
-  #running = 0
 
   constructor(options: NarinfoPrefetchOptions) {
     this.#options = options
@@ -63,17 +62,16 @@ export class NarinfoPrefetch {
       if (!narinfos.isKnown(reference)) this.#ahead.add(reference, now)
   }
 
-  /** Starts as many as may run now. Clients' own questions take their places first. */
+  /**
+   * Starts as many as may run now. One that a client has come to wait for is that client's own, and
+   * leaves its place to another: Nix asks in the same order, so it would soon wait for all of them.
+   */
   pump(): void {
     const { narinfos, maxConcurrent, isStopping } = this.#options
-    while (this.#running < maxConcurrent - narinfos.clientFlights && !isStopping()) {
-      const hash = this.#ahead.next(this.#running, performance.now())
+    while (narinfos.aheadFlights < maxConcurrent && !isStopping()) {
+      const hash = this.#ahead.next(narinfos.aheadFlights, performance.now())
       if (!hash) return
-      this.#running += 1
-      void this.#fetch(hash).finally(() => {
-        this.#running -= 1
-        this.pump()
-      })
+      void this.#fetch(hash).finally(() => this.pump())
     }
   }
 

@@ -60,7 +60,7 @@ export class Recompression {
   constructor(options: RecompressionOptions, config: Config['recompress'], nars: Nars) {
     this.#options = options
     this.#nars = nars
-    this.#spare = new SpareTime(config, () => this.#nars.fetching)
+    this.#spare = new SpareTime(config, this.#nars)
     this.#verdict = this.#judge(config)
     this.#loops = Promise.all(Array.from({ length: config.workers }, () => this.#work()))
   }

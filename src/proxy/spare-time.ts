@@ -6,6 +6,7 @@ import { readOnBattery } from '../host/power.ts'
 import { readPressure } from '../host/pressure.ts'
 import { type Judgement, judgeMachine } from '../policy/recompression.ts'
 import { type MayWork, mayWorkNow } from '../policy/recompression-pause.ts'
+import type { Nars } from './nars.ts'
 
 type RecompressConfig = Config['recompress']
 
@@ -28,18 +29,19 @@ export function judgeThisMachine({ enabled, level, workers }: RecompressConfig):
   return judgeMachine(enabled, { cores, totalBytes, level, workers })
 }
 
+/** The NARs that clients have fetched for them: how many now, and how long ago there last was one. */
+type Fetches = Pick<Nars, 'fetching' | 'idleMs'>
+
 /** Says whether the machine has time to spare now. */
 export class SpareTime {
-  readonly #downloads: () => number
+  readonly #fetches: Fetches
   #config: RecompressConfig
   #answer: MayWork = { mayWork: true }
   #answeredAt = Number.NEGATIVE_INFINITY
-  #busyAt = Number.NEGATIVE_INFINITY
 
-  /** @param downloads how many NARs are being fetched now */
-  constructor(config: RecompressConfig, downloads: () => number) {
+  constructor(config: RecompressConfig, fetches: Fetches) {
     this.#config = config
-    this.#downloads = downloads
+    this.#fetches = fetches
   }
 
   use(config: RecompressConfig): void {
@@ -49,14 +51,12 @@ export class SpareTime {
   /** Cheap: asked for every piece of work. */
   mayWork(): MayWork {
     const now = performance.now()
-    const downloads = this.#downloads()
-    if (downloads > 0) this.#busyAt = now
     if (now - this.#answeredAt < freshMs) return this.#answer
     this.#answeredAt = now
     const { enabled, level, workers } = this.#config
     this.#answer = mayWorkNow({
       wasWorking: this.#answer.mayWork,
-      clientsWaiting: now - this.#busyAt < quietMs ? Math.max(1, downloads) : 0,
+      clientsWaiting: this.#fetches.idleMs < quietMs ? Math.max(1, this.#fetches.fetching) : 0,
       cores: readCores(availableParallelism()),
       availableBytes: readMemory().availableBytes,
       // Who asks for it in so many words gets it on a busy machine too.

@@ -106,7 +106,7 @@ test(`C2: ${streams.all} streams, of which ${streams.stalled} stand still, in 30
 const standstillMs = 300_000
 
 test.runIf(isLong)(
-  'C2: a client that takes nothing is cut off after 300 to 600 s, one that takes a little each minute is not',
+  'C2: a client that takes nothing is cut off after 300 to 360 s, one that takes a little each minute is not',
   { timeout: 840_000 },
   async () => {
     const stage = await faultStage({ totalBytes: 64 * MiB, compression: 'none' })
@@ -120,13 +120,12 @@ test.runIf(isLong)(
     // the client cannot tell: it has not taken what came before the end
     const streams = () => streamsOf(stage)
     await expect.poll(streams, { timeout: 20_000 }).toBe(2)
-    const patience = { timeout: 2 * standstillMs + 60_000, interval: 1000 }
+    const patience = { timeout: standstillMs + 120_000, interval: 1000 }
     await expect.poll(streams, patience).toBe(1)
     const cutAfterMs = performance.now() - startedAt
     console.info(`C2: cut off after ${(cutAfterMs / 1000).toFixed(1)} s`)
     expect(cutAfterMs).toBeGreaterThan(standstillMs)
-    // Node's timer starts anew once when a write got some of its bytes away before it stood still
-    expect(cutAfterMs).toBeLessThan(2 * standstillMs + 30_000)
+    expect(cutAfterMs).toBeLessThan(standstillMs + 60_000)
     const before = slow.receivedBytes
     await expect.poll(() => slow.receivedBytes, { timeout: 90_000 }).toBeGreaterThan(before)
     expect(await streams()).toBe(1)

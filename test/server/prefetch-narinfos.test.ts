@@ -96,19 +96,32 @@ describe('the narinfos that a client will ask for next', () => {
       },
     )
 
-  const four = { ...options, config: '[prefetch]\nmax_concurrent = 4' }
-  faultTest('wait while clients themselves ask for as many', four, async (stage) => {
-    const { upstream, narwhal } = stage
+  const two = { ...options, config: '[prefetch]\nmax_concurrent = 2' }
+  faultTest('come beside what clients wait for', two, async (stage) => {
+    const { upstream, narwhal, info } = stage
     const gate = Promise.withResolvers<void>()
+    upstream.script(({ path }) => path !== pathOf(info), waitFor(gate.promise))
     const foreign = [1, 2, 3, 4].map((digit) => `/${String(digit).repeat(32)}.narinfo`)
-    upstream.script(({ path }) => foreign.includes(path), waitFor(gate.promise))
     const waiting = foreign.map((path) => requestRaw(narwhal.url + path))
     await expect.poll(() => upstream.busy, soon).toBe(4)
     await stage.narinfo()
-    expect((await statusAt(narwhal.url)).prefetch.narinfo.fetched).toBe(0)
-    expect(upstream.count()).toBe(5)
+    await expect.poll(() => upstream.busy, soon).toBe(6)
     gate.resolve()
     await Promise.all(waiting)
+    await fetched(stage, others)
+  })
+
+  faultTest('leave their place to others once a client waits for them', two, async (stage) => {
+    const { upstream, info } = stage
+    const gate = Promise.withResolvers<void>()
+    upstream.script(({ path }) => path !== pathOf(info), waitFor(gate.promise))
+    await stage.narinfo()
+    await expect.poll(() => upstream.busy, soon).toBe(2)
+    const begun = upstream.requests.map(({ path }) => path).slice(1)
+    const joined = begun.map((path) => stage.get(path))
+    await expect.poll(() => upstream.busy, soon).toBe(4)
+    gate.resolve()
+    for (const { status } of await Promise.all(joined)) expect(status).toBe(200)
     await fetched(stage, others)
   })
 
