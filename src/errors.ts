@@ -22,7 +22,7 @@ const hints = {
   CONFIG_UNREADABLE: 'Check the path given with --config, and who may read it.',
 
   SECRET_UNREADABLE:
-    'Check the path and that narwhal may read the file; see netrc_file, password_file, bearer_token_file, ca_file.',
+    'Check the path and that narwhal may read the file; see netrc_file, password_file, bearer_token_file, ca_file, signing.key_file.',
 
   // upstreams and what they send
   UNTRUSTED: "Add the upstream's public key to trusted_public_keys or to its public_keys.",
@@ -57,8 +57,28 @@ const hints = {
   BUSY: 'Clients try again by themselves. If it lasts: raise limits.max_clients and the open-file limit (LimitNOFILE).',
   CLIENT_GONE: 'Nothing to do: a client ended its own request.',
 
+  // pushing
+  UPLOADS_OFF:
+    'Make a token with "narwhal token create NAME --tokens-file FILE", name the file in auth.tokens_file, and reload.',
+  UPLOAD_DENIED:
+    'Give a token that counts: as password in netrc (nix: netrc-file), or as "Authorization: Bearer". Tokens are made with "narwhal token create".',
+  UPLOAD_REFUSED: 'Push it again; if it is refused again, it is damaged where it comes from.',
+  UPLOAD_UNSIGNED:
+    'Set signing.key_file, so that narwhal signs what is pushed; or sign it first with "nix store sign" and a key of trusted_public_keys.',
+  UPLOAD_CONFLICT:
+    'Delete the path here first if the pushed one is to take its place: curl -X DELETE, with a token, on its narinfo.',
+  UPLOAD_TOO_LARGE: 'Raise limits.max_upload if it is to be taken.',
+  NO_ROOM:
+    'Raise cache.max_size, free space on the disk, or delete pushed paths: narwhal gc --origin.',
+  TOKENS_UNREADABLE:
+    'Check auth.tokens_file: narwhal must be able to read it, and nobody but its owner and group (chmod 600). "narwhal token create" makes it.',
+
   // the command line
   BAD_USAGE: 'See narwhal --help.',
+  BAD_MACHINE:
+    'Mend what is named above; "narwhal diagnose --json" prints a machine as --machine reads it.',
+  BAD_PRICES:
+    'Mend the lines named above, or check the path given with --prices; config/prices.toml shows the form.',
   FILE_EXISTS: 'Choose another place, or move the old file away first.',
   CANNOT_WRITE: 'Check that the directory is there, who may write to it, and the free space.',
   CANNOT_LISTEN: 'Free the address, or choose another with --listen or listen = ["host:port"].',
@@ -67,6 +87,16 @@ const hints = {
   NOTHING_TO_ASK:
     'Give store paths that every cache has with --path, or run it where Nix has some.',
   NO_SERVER: 'Is "narwhal serve" running? Give its address with --url.',
+  LINK_SILENT:
+    'Run "narwhal direct-network --validate --listen" on the other end; check the cable, both addresses (ip address) and the firewall there.',
+  NO_TRACES:
+    'Check OTEL_EXPORTER_OTLP_ENDPOINT and that the collector runs; where packages are missing: npm install --include=optional.',
+  EXPERIMENT_OPEN:
+    'Decide about it first: narwhal experiment keep, or narwhal experiment revert.',
+  NO_EXPERIMENT: 'Begin one with narwhal experiment start NAME --change "what will be changed".',
+  NOT_MEASURED: 'Measure first: narwhal experiment measure.',
+  COMMAND_FAILED: 'Run it by itself to see why; only what succeeds can be timed.',
+  JOURNAL_UNREADABLE: 'Check the path given with --journal, and who may read it.',
   SERVE_FAILED: 'Run "narwhal serve" by itself to see what stops it.',
 } as const
 
