@@ -30,16 +30,48 @@ export interface ContestOptions {
  * checked everything before, so from the first round on it works from its own memory and disk.
  */
 export async function runContest(options: ContestOptions): Promise<Series[]> {
+  return withCaches(options, async (caches) => {
+    await using nginx = await startNginx(caches.root, join(caches.directory, 'nginx'))
+    const proxyOptions = await fillNarwhal(caches, nginx.url, options)
+    await using narwhal = await startNarwhal(proxyOptions, options.profileDirectory)
+    const servers = [nginx, narwhal] as const
+
+    const idleTarget = { of: 'itself', is: 'at most', value: 120 } as const
+    const idle = memory({ title: 'memory, idle', target: idleTarget }, residentBytesOf, servers)
+    const timed = await takeRounds(servers, caches.workload, options)
+    return [...timed, idle, memory({ title: 'memory, peak' }, peakBytesOf, servers)]
+  })
+}
+
+/** A binary cache to be served, and what is asked of who serves it. */
+export interface Caches {
+  /** For the servers' own files; gone afterwards. */
+  readonly directory: string
+  /** Of the cache. */
+  readonly root: string
+  readonly small: Closure
+  readonly big: Closure
+  readonly workload: Workload
+}
+
+/** Writes the caches, lets them be used, and removes them. */
+export async function withCaches<T>(
+  options: Pick<ContestOptions, 'directory' | 'narBytes' | 'seconds' | 'onProgress'>,
+  use: (caches: Caches) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(options.directory, 'narwhal-bench-'))
   try {
-    return await contest(directory, options)
+    options.onProgress('writing the caches')
+    return await use(await writeCaches(directory, options))
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-async function contest(directory: string, options: ContestOptions): Promise<Series[]> {
-  options.onProgress('writing the caches')
+async function writeCaches(
+  directory: string,
+  options: Pick<ContestOptions, 'narBytes' | 'seconds'>,
+): Promise<Caches> {
   const root = join(directory, 'upstream')
   const secretKey = generateSecretKey('narwhal-bench-1')
   const small = await writeClosure({ directory: root, secretKey, paths: 200, totalBytes: 4 * MiB })
@@ -53,21 +85,27 @@ async function contest(directory: string, options: ContestOptions): Promise<Seri
     seconds: options.seconds,
   }
 
-  await using nginx = await startNginx(root, join(directory, 'nginx'))
+  return { directory, root, small, big, workload }
+}
+
+/**
+ * Lets narwhal fetch and check both caches.
+ *
+ * @returns what to start it with afterwards
+ */
+export async function fillNarwhal(
+  { directory, small, big }: Caches,
+  upstreamUrl: string,
+  { onProgress }: Pick<ContestOptions, 'onProgress'>,
+): Promise<Parameters<typeof startNarwhal>[0]> {
   const proxyOptions = {
     dataDir: join(directory, 'narwhal'),
-    upstreamUrl: nginx.url,
+    upstreamUrl,
     trustedKey: small.publicKey,
   }
-  options.onProgress('filling narwhal')
+  onProgress('filling narwhal')
   await fill(proxyOptions, [small, big])
-  await using narwhal = await startNarwhal(proxyOptions, options.profileDirectory)
-  const servers = [nginx, narwhal] as const
-
-  const idleTarget = { of: 'itself', is: 'at most', value: 120 } as const
-  const idle = memory({ title: 'memory, idle', target: idleTarget }, residentBytesOf, servers)
-  const timed = await takeRounds(servers, workload, options)
-  return [...timed, idle, memory({ title: 'memory, peak' }, peakBytesOf, servers)]
+  return proxyOptions
 }
 
 /** In a process of its own: what is measured afterwards has just started, on a warm disk. */

@@ -18,6 +18,8 @@ export interface LoadResult {
   /** Bytes of bodies, those of the answers cut off at the end too. */
   readonly bytes: number
   readonly seconds: number
+  /** Of the answers, from question to end. */
+  readonly medianMs: number
 }
 
 const generator = fileURLToPath(new URL('load-generator.ts', import.meta.url))

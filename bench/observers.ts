@@ -1,0 +1,203 @@
+/** `npm run bench:observers`: what it costs to be watched, and whether `narwhal bench` tells the truth. */
+import { execFile } from 'node:child_process'
+import { get } from 'node:http'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import type { BenchReport } from '../src/cli/bench/report.ts'
+import { printStorePath } from '../src/nix/store-path.ts'
+import { MiB } from '../src/units.ts'
+import { type Caches, fillNarwhal, withCaches } from './contest.ts'
+import { measurements } from './measurements.ts'
+import { startNarwhal } from './narwhal.ts'
+import { startNginx } from './nginx.ts'
+import { onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
+import { machineFacts } from './report.ts'
+import { spreadOf } from './series.ts'
+import { type BenchServer, onCore } from './server.ts'
+import { alignTable, formatSpread } from './table.ts'
+
+const usage = `npm run bench:observers -- [options]
+  --rounds N       rounds that count (5)
+  --seconds N      length of one measurement (2)
+  --directory DIR  where the caches go; a tmpfs is best (/dev/shm)
+`
+const titles = [
+  'narinfo latency, 1 connection',
+  'narinfo rate, 25 connections',
+  'NAR throughput, 1 reader',
+  'NAR throughput, 4 readers',
+  'NAR throughput, 16 readers',
+] as const
+type Title = (typeof titles)[number]
+
+/** The same figures as `narwhal bench` names them, in the unit of the project's own bench. */
+const sameFigures: Readonly<Record<Title, (figures: BenchFigures) => number | undefined>> = {
+  'narinfo latency, 1 connection': ({ hitMedianMs }) => hitMedianMs && hitMedianMs.median * 1000,
+  'narinfo rate, 25 connections': ({ hitsPerSecond }) => hitsPerSecond?.median,
+  'NAR throughput, 1 reader': ({ nar1MBs }) => nar1MBs?.median,
+  'NAR throughput, 4 readers': ({ nar4MBs }) => nar4MBs?.median,
+  'NAR throughput, 16 readers': ({ nar16MBs }) => nar16MBs?.median,
+}
+type BenchFigures = BenchReport['caches'][number]['figures']
+
+const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+const flags = readFlags()
+const interrupted = onInterrupt()
+const rounds = Number(flags.rounds)
+const seconds = Number(flags.seconds)
+
+await withCaches(
+  { directory: flags.directory, narBytes: 128 * MiB, seconds, onProgress: tell },
+  measureAll,
+).catch((error: unknown) => {
+  process.exitCode = tellEnd(error, interrupted)
+})
+
+async function measureAll(caches: Caches): Promise<void> {
+  const loadBefore = (loadavg()[0] ?? 0).toFixed(2)
+  await using nginx = await startNginx(caches.root, join(caches.directory, 'nginx'))
+  const proxyOptions = await fillNarwhal(caches, nginx.url, { onProgress: tell })
+  await using narwhal = await startNarwhal(proxyOptions)
+  const { cpu, cores, node } = machineFacts()
+  print(
+    `${new Date().toISOString().slice(0, 10)}: ${cpu}, ${cores} cores, Node ${node}; load average ${loadBefore} before.`,
+  )
+  print(`\`npm run bench:observers -- --rounds ${rounds} --seconds ${seconds}\``)
+  print(`\n${await beWatched(narwhal, caches)}\n`)
+  print(await compareTools([nginx, narwhal], caches))
+}
+
+/** Metrics scraped every second, 15 times as often as Prometheus does, and one page at / left open. */
+async function beWatched(narwhal: BenchServer, caches: Caches): Promise<string> {
+  const alone = collected()
+  const watched = collected()
+  for (let round = 0; round <= rounds; round++) {
+    tell(round === 0 ? 'warming up' : `watched and not, round ${round} of ${rounds}`)
+    const turns = [
+      () => take(narwhal, caches, alone, round),
+      () => take(narwhal, caches, watched, round),
+    ]
+    for (const which of round % 2 === 0 ? [0, 1] : [1, 0]) {
+      const stop = which === 1 ? watch(narwhal.url) : undefined
+      try {
+        await turns[which]?.()
+      } finally {
+        stop?.()
+      }
+    }
+  }
+  const head = ['narwhal, median (min–max)', 'nobody looks', 'watched', 'watched ÷ not']
+  return alignTable(
+    head,
+    titles.map((title) => [
+      `${title}, ${unitOf(title)}`,
+      formatSpread(alone[title]),
+      formatSpread(watched[title]),
+      (spreadOf(watched[title]).median / spreadOf(alone[title]).median).toFixed(2),
+    ]),
+  )
+}
+
+function watch(url: string): () => void {
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const page = get(`${url}/api/v1/events`, (response) => response.resume()).on('error', () => {})
+  void (async () => {
+    while (!signal.aborted) {
+      await fetch(`${url}/metrics`, { signal }).then((response) => response.text())
+      await delay(1000, undefined, { signal })
+    }
+  })().catch(() => {})
+  return () => {
+    stopping.abort()
+    page.destroy()
+  }
+}
+
+/** The project's own bench and the command every user has, in turn, on the same servers. */
+async function compareTools(servers: readonly BenchServer[], caches: Caches): Promise<string> {
+  const own = servers.map(() => collected())
+  const command = servers.map(() => collected())
+  for (let round = 1; round <= rounds; round++) {
+    tell(`bench and narwhal bench, round ${round} of ${rounds}`)
+    for (const [at, server] of servers.entries()) {
+      await take(server, caches, own[at] as Collected, round)
+      const figures = await runCommand(server.url, caches)
+      for (const title of titles) {
+        const figure = sameFigures[title](figures)
+        if (figure !== undefined) command[at]?.[title].push(figure)
+      }
+    }
+  }
+  const rows = servers.flatMap((server, at) =>
+    titles.map((title) => {
+      const [mine, theirs] = [own[at]?.[title] ?? [], command[at]?.[title] ?? []]
+      const ratio = spreadOf(theirs).median / spreadOf(mine).median
+      return [
+        `${server.name}: ${title}, ${unitOf(title)}`,
+        ...[formatSpread(mine), formatSpread(theirs), ratio.toFixed(2)],
+      ]
+    }),
+  )
+  return alignTable(['median (min–max)', 'npm run bench', 'narwhal bench', 'ratio'], rows)
+}
+
+async function runCommand(url: string, { small, big }: Caches): Promise<BenchFigures> {
+  const path = (closure: Caches['small']) => printStorePath(closure.root, '/nix/store')
+  const [program = process.execPath, ...words] = [
+    ...onCore('load'),
+    ...[process.execPath, main, 'bench', url, '--json', '--rounds', '1'],
+    ...['--seconds', String(seconds), '--path', path(big), '--path', path(small)],
+  ]
+  const { stdout } = await promisify(execFile)(program, words).catch((error) => error)
+  const report: BenchReport = JSON.parse(stdout)
+  return report.caches[0]?.figures ?? {}
+}
+
+type Collected = Record<Title, number[]>
+
+function collected(): Collected {
+  return Object.fromEntries(titles.map((title) => [title, []])) as unknown as Collected
+}
+
+async function take(server: BenchServer, caches: Caches, into: Collected, round: number) {
+  for (const title of titles) {
+    interrupted.throwIfAborted()
+    const figure = await measurementOf(title).measure(server, caches.workload)
+    if (round > 0) into[title].push(figure)
+  }
+}
+
+function measurementOf(title: Title) {
+  const found = measurements.find((one) => one.title === title)
+  if (!found) throw new Error(`no measurement is called "${title}"`)
+  return found
+}
+
+function unitOf(title: Title): string {
+  return measurementOf(title).unit
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function readFlags() {
+  return readFlagsOr(usage, () => {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '2' },
+        directory: {
+          type: 'string',
+          default: process.platform === 'linux' ? '/dev/shm' : tmpdir(),
+        },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    return values
+  })
+}
