@@ -69,6 +69,24 @@ const reasonOf: Readonly<Partial<Record<ErrorCode, VerificationReason>>> = {
   CORRUPT: 'hash',
 }
 
+/** What may be pushed; `other` is what goes with a path: listings, logs, realisations. */
+export const uploadKinds = ['nar', 'narinfo', 'other', 'delete'] as const
+export type UploadKind = (typeof uploadKinds)[number]
+
+/** `denied` came without a token that counts, `refused` was wrong in itself, `failed` met no room or a fault. */
+export const uploadResults = ['taken', 'denied', 'refused', 'failed'] as const
+export type UploadResult = (typeof uploadResults)[number]
+
+/** What was pushed. */
+export interface UploadCounters {
+  readonly requests: Readonly<Record<UploadKind, Record<UploadResult, number>>>
+  /** Of NARs, whether they were taken in the end or not. */
+  receivedBytes: number
+  /** NARs that wait for their narinfos now. */
+  pendingFiles: number
+  pendingBytes: number
+}
+
 /** How long things took: counts per bucket, in seconds. */
 export interface Durations {
   /** One more than there are bounds: the last is for what took longer. */
@@ -112,6 +130,7 @@ export interface Telemetry {
   evictions: number
   evictedBytes: number
   readonly prefetch: Readonly<Record<UpstreamKind, PrefetchCounters>>
+  readonly uploads: UploadCounters
   /** The counters of one upstream, made when first asked for. */
   upstream(name: string): UpstreamCounters
 }
@@ -128,6 +147,12 @@ export function createTelemetry(): Telemetry {
     evictions: 0,
     evictedBytes: 0,
     prefetch: zeros(upstreamKinds, prefetchCounters),
+    uploads: {
+      requests: zeros(uploadKinds, () => zeros(uploadResults, () => 0)),
+      receivedBytes: 0,
+      pendingFiles: 0,
+      pendingBytes: 0,
+    },
     upstream(name) {
       let counters = upstreams.get(name)
       if (!counters) {

@@ -10,6 +10,7 @@ interface Flags {
   readonly dryRun?: boolean
   /** milliseconds */
   readonly olderThan?: number
+  readonly origin?: boolean
   readonly json?: boolean
 }
 
@@ -20,10 +21,11 @@ export function addGc(program: Command): void {
     .description('delete what was read longest ago, down to the limits; needs the server stopped')
     .option('--dry-run', 'only tell what would go')
     .option('--older-than <DURATION>', 'delete all that was not read for so long: "30d"', duration)
+    .option('--origin', 'delete what was pushed here too, after all else')
     .option('--json', 'write what went as JSON')
     .addHelpText(
       'after',
-      '\nGoes down to cache.max_size, or --max-size, and up to cache.min_free. What goes is fetched again when asked for.',
+      '\nGoes down to cache.max_size, or --max-size, and up to cache.min_free. What goes is fetched again when asked for; what was pushed here stays, unless --origin.',
     )
   addConfigFlags(command).action(async () => {
     const flags = command.opts<Flags>()
@@ -31,7 +33,10 @@ export function addGc(program: Command): void {
   })
 }
 
-async function gc(config: Config, { dryRun = false, olderThan, json }: Flags): Promise<void> {
+async function gc(
+  config: Config,
+  { dryRun = false, olderThan, origin: withOrigin = false, json }: Flags,
+): Promise<void> {
   const disk = await openDataDir(config)
   try {
     const { maxBytes, bytes, freeBytes, minFreeBytes } = await disk.space()
@@ -40,7 +45,7 @@ async function gc(config: Config, { dryRun = false, olderThan, json }: Flags): P
       readBefore: olderThan === undefined ? Number.NEGATIVE_INFINITY : Date.now() - olderThan,
     }
     const gone: { readonly file: string; readonly bytes: number; readonly readAt: string }[] = []
-    for await (const { file, bytes, readAt } of disk.collect(limits, dryRun)) {
+    for await (const { file, bytes, readAt } of disk.collect(limits, dryRun, withOrigin)) {
       gone.push({ file, bytes, readAt: new Date(readAt).toISOString() })
       if (!json) print(`nar/${file}`)
     }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import { startNarChecker } from '../codec/nar-check.ts'
 import type { Config } from '../config/config.ts'
-import { keyRing } from '../nix/signature.ts'
+import { formatPublicKey, keyRing } from '../nix/signature.ts'
 import { type Finding, type VerifyStep, verifyCache } from '../proxy/verify-cache.ts'
+import { readSigningKey } from '../server/open-upload.ts'
 import { layoutOf } from '../store/layout.ts'
 import { addConfigFlags, loadConfigFrom } from './load-config.ts'
 import { openDataDir } from './open-data-dir.ts'
@@ -46,9 +47,11 @@ async function verify(config: Config, flags: Flags): Promise<void> {
   const stopping = new AbortController()
   const { signal } = stopping
   process.once('SIGINT', () => stopping.abort())
+  const signingKey = await readSigningKey(config)
   const keys = keyRing([
     ...config.trustedPublicKeys,
     ...config.upstreams.flatMap(({ publicKeys }) => publicKeys),
+    ...(signingKey ? [formatPublicKey(signingKey.publicKey)] : []),
   ])
   const check = { layout, keys, storeDir: config.cache.storeDir, checker }
   // Only a repair pays for loading what fetches.

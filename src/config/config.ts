@@ -59,11 +59,14 @@ export interface Config {
     readonly level: number
     readonly workers: number
   }
+  readonly signing: { readonly keyFile?: string | undefined }
+  readonly auth: { readonly tokensFile?: string | undefined }
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
   readonly limits: {
     readonly maxClients: number
     readonly upstreamConnections: number
     readonly maxDownloads: number
+    readonly maxUploadBytes: number
     readonly patienceMs: number
     readonly drainMs: number
   }

@@ -144,6 +144,24 @@ export const options = {
       needsRestart: true,
     }),
   },
+  signing: {
+    keyFile: option<string | undefined>({
+      key: 'signing.key_file',
+      kind: textKind('a file name such as "/var/lib/narwhal-keys/cache.lan-1.secret"'),
+      default: undefined,
+      example: '/var/lib/narwhal-keys/cache.lan-1.secret',
+      text: 'Secret key in Nix\'s format, made by "narwhal keygen". It signs what is pushed here and no believed key has signed; clients need its public key.',
+    }),
+  },
+  auth: {
+    tokensFile: option<string | undefined>({
+      key: 'auth.tokens_file',
+      kind: textKind('a file name such as "/var/lib/narwhal-keys/tokens.json"'),
+      default: undefined,
+      example: '/var/lib/narwhal-keys/tokens.json',
+      text: 'File of tokens, made by "narwhal token create". With it, who has a token may push paths ("nix copy --to") and delete them; without it, nobody may.',
+    }),
+  },
   log: {
     level: option({
       key: 'log.level',
@@ -178,6 +196,12 @@ export const options = {
       kind: integer({ least: 1, most: 10_000, example: 16 }),
       default: 16,
       text: 'NARs fetched from upstreams at once; more wait their turn.',
+    }),
+    maxUploadBytes: option({
+      key: 'limits.max_upload',
+      kind: size,
+      default: '8GiB',
+      text: 'The largest NAR that may be pushed, as it travels. Pushed NARs that wait for their narinfos may take four times as much, and a quarter of cache.max_size.',
     }),
     patienceMs: option({
       key: 'limits.patience',

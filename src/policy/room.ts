@@ -1,6 +1,8 @@
 export interface RoomFacts {
   /** Bytes of NARs kept. */
   readonly usedBytes: number
+  /** Of these, what may not be evicted. */
+  readonly originBytes?: number
   /** Bytes promised to downloads that run now. */
   readonly reservedBytes: number
   readonly incomingBytes: number
@@ -19,5 +21,5 @@ export function bytesToEvict(facts: RoomFacts): number | undefined {
   const overCap = facts.usedBytes + facts.reservedBytes + facts.incomingBytes - facts.maxBytes
   const overDisk = facts.minFreeBytes + facts.reservedBytes + facts.incomingBytes - facts.freeBytes
   const needed = Math.max(0, overCap, overDisk)
-  return needed > facts.usedBytes ? undefined : needed
+  return needed > facts.usedBytes - (facts.originBytes ?? 0) ? undefined : needed
 }

@@ -16,6 +16,8 @@ import type { Upstream } from './upstream.ts'
 export interface NarinfosOptions {
   readonly disk: Disk
   readonly upstreams: readonly Upstream[]
+  /** Keys that sign what is pushed here; believed of what is on the disk. */
+  readonly ownKeys?: KeyRing
   readonly storeDir: string
   readonly memoryBytes: number
   readonly negativeTtlMs: number
@@ -77,7 +79,8 @@ export class Narinfos {
       sizeCalculation: ({ text }) => text.length + storeHashBytes + entryOverheadBytes,
     })
     this.#absent = new LRUCache({ max: maxRememberedAbsences, ttl: maxStaleMs })
-    this.#allKeys = new Map(options.upstreams.flatMap(({ keys }) => [...keys]))
+    const { upstreams, ownKeys = [] } = options
+    this.#allKeys = new Map([...upstreams.flatMap(({ keys }) => [...keys]), ...ownKeys])
   }
 
   /** What is kept in memory; `bytes` as it counts against the limit. */

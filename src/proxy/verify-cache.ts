@@ -87,7 +87,14 @@ function comesAfter(file: string, other: string): boolean {
   return isNar === other.startsWith('nar/') ? file > other : isNar
 }
 
-const wellKnown = new Set(['nix-cache-info', 'nar', 'log', 'realisations', 'build-trace-v2'])
+const wellKnown = new Set([
+  'nix-cache-info',
+  'nar',
+  'log',
+  'realisations',
+  'build-trace-v2',
+  'debuginfo',
+])
 const suffix = '.narinfo'
 
 async function promisedBy(names: readonly string[], layout: Layout): Promise<Set<string>> {

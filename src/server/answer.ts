@@ -7,6 +7,7 @@ import type { Prefetch } from '../proxy/prefetch.ts'
 import { addDuration, type Log, type Telemetry } from '../telemetry.ts'
 import { answerOperator, type OperatorParts } from './answer-operator.ts'
 import { type Home, sendAsset, sendHome } from './answer-page.ts'
+import { answerUpload, type UploadParts } from './answer-upload.ts'
 import type { Asset, AssetName } from './assets.ts'
 import { clientOf } from './client-of.ts'
 import { countFault, resultOf, sourceOf } from './count-requests.ts'
@@ -16,6 +17,7 @@ import type { Live } from './live.ts'
 import { idOf, requestIdHeader } from './request-id.ts'
 import { logRequest, noteResult } from './request-log.ts'
 import { sendNar } from './send-nar.ts'
+import { sendSideFile } from './send-side-file.ts'
 import { statusOf } from './status-of.ts'
 import type { Streams } from './streams.ts'
 
@@ -29,6 +31,7 @@ export interface AnswerParts {
   readonly assets: ReadonlyMap<AssetName, Asset>
   readonly live: Live
   readonly operator: OperatorParts
+  readonly upload: UploadParts
   readonly streams: Streams
   readonly log: Log
   readonly telemetry: Telemetry
@@ -43,8 +46,10 @@ export async function answer(
   response: ServerResponse,
   parts: AnswerParts,
 ): Promise<void> {
-  const target = admit(request.method, request.url)
   const { telemetry } = parts
+  if (request.method === 'PUT' || request.method === 'DELETE')
+    return answerUpload(request, response, { ...parts.upload, log: parts.log, telemetry })
+  const target = admit(request.method, request.url)
   const startedMs = performance.now()
   logRequest(request, response, parts.log)
   try {
@@ -102,6 +107,15 @@ export async function answer(
         telemetry.requests.other.hit += 1
         noteResult(response, 'hit')
         break
+      case 'side': {
+        const { layout } = parts.upload.disk
+        const isHere = await parts.streams.during(() => sendSideFile(response, target.side, layout))
+        const result = isHere ? 'hit' : 'negative'
+        telemetry.requests.other[result] += 1
+        noteResult(response, result)
+        if (!isHere) sendText(response, 404, 'narwhal: nobody has pushed this here\n')
+        break
+      }
       case 'refused':
         telemetry.requests.other.refused += 1
         noteResult(response, 'refused')

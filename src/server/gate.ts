@@ -1,5 +1,6 @@
 import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
 import { type NarFile, parseNarFile } from '../policy/nar-file.ts'
+import { parseSideFile, type SideFile } from '../policy/side-file.ts'
 import { type AssetName, isAssetName } from './assets.ts'
 import { eventsRoute, type OperatorPage, operatorPage, webPrefix } from './routes.ts'
 
@@ -12,6 +13,7 @@ export type Target =
   | { readonly kind: 'operator'; readonly page: OperatorPage }
   | { readonly kind: 'events' }
   | { readonly kind: 'asset'; readonly name: AssetName }
+  | { readonly kind: 'side'; readonly side: SideFile }
 
 export type Refusal = { readonly kind: 'refused'; readonly status: 400 | 404 | 405 | 414 }
 
@@ -31,7 +33,7 @@ export function admit(method: string | undefined, url: string | undefined): Targ
   if (method !== 'GET' && method !== 'HEAD') return { kind: 'refused', status: 405 }
   const hash = narinfoHash(url)
   if (hash !== undefined) return { kind: 'narinfo', hash }
-  if (!plainPath.test(url)) return { kind: 'refused', status: isMalformed(url) ? 400 : 404 }
+  if (!plainPath.test(url)) return sideOr(url, isMalformed(url) ? 400 : 404)
   if (url.startsWith(narPrefix)) {
     const file = parseNarFile(url.slice(narPrefix.length))
     return file ? { kind: 'nar', file } : { kind: 'refused', status: 404 }
@@ -45,7 +47,13 @@ export function admit(method: string | undefined, url: string | undefined): Targ
     const name = url.slice(webPrefix.length)
     return isAssetName(name) ? { kind: 'asset', name } : { kind: 'refused', status: 404 }
   }
-  return { kind: 'refused', status: 404 }
+  return sideOr(url, 404)
+}
+
+/** Some of these names hold signs that no other path here needs. */
+function sideOr(url: string, status: 400 | 404): Target | Refusal {
+  const side = parseSideFile(url)
+  return side ? { kind: 'side', side } : { kind: 'refused', status }
 }
 
 function narinfoHash(url: string): StoreHash | undefined {

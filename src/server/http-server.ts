@@ -6,7 +6,6 @@ import { inTurn } from './in-turn.ts'
 
 const maxHeaderBytes = 16 * KiB
 const headersTimeoutMs = 10_000
-const requestTimeoutMs = 30_000
 /** Longer than clients and proxies in front keep theirs, so that they close first. */
 const keepAliveTimeoutMs = 75_000
 const checkTimeoutsEveryMs = 5_000
@@ -29,17 +28,25 @@ export function httpServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
   options: { readonly maxClients: number },
 ): Server {
+  const answering = inTurn((request, response) => {
+    // Nobody reads a body that is no upload: nor waits for its end.
+    if (request.method !== 'PUT' && hasBody(request)) response.shouldKeepAlive = false
+    handle(request, response)
+  })
   const server = createServer(
     {
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
+      // Uploads take as long as they take; who sends them too slowly is cut off by who reads them.
+      requestTimeout: 0,
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: checkTimeoutsEveryMs,
       noDelay: true,
     },
-    inTurn(handle),
+    answering,
   )
+  // Else Node would ask for every body by itself, also of those who may send none.
+  server.on('checkContinue', answering)
   server.maxConnections = options.maxClients
   // Without a listener Node hangs up on CONNECT without a word.
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
@@ -47,6 +54,11 @@ export function httpServer(
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n')
   })
   return server
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = headers
+  return coding !== undefined || (length !== undefined && length !== '0')
 }
 
 /**

@@ -108,6 +108,7 @@ export function metricsOf({ status, telemetry, process, listeners }: MetricsRead
     ),
 
     gauge('cache_bytes', 'Bytes of NARs on the disk.', cache.bytes),
+    gauge('cache_origin_bytes', 'Of these, what was pushed here.', cache.originBytes),
     gauge('cache_max_bytes', 'What cache.max_size comes to.', cache.maxBytes),
     gauge('cache_reserved_bytes', 'Promised to downloads that run.', cache.reservedBytes),
     gauge('disk_free_bytes', 'Free on the file system of the cache.', cache.freeBytes),
@@ -124,6 +125,23 @@ export function metricsOf({ status, telemetry, process, listeners }: MetricsRead
     gauge('memory_narinfos', 'Narinfos ready in memory.', memory.narinfos),
     gauge('memory_bytes', 'What they take, of cache.memory.', memory.bytes),
     gauge('negative_entries', 'Paths remembered as absent.', memory.absences),
+
+    counter(
+      'uploads_total',
+      'What was pushed or deleted, by kind and by what became of it.',
+      spread('kind', 'result', telemetry.uploads.requests),
+    ),
+    counter(
+      'upload_received_bytes_total',
+      'Bytes of NARs that were pushed.',
+      telemetry.uploads.receivedBytes,
+    ),
+    gauge(
+      'uploads_pending',
+      'Pushed NARs that wait for their narinfos.',
+      telemetry.uploads.pendingFiles,
+    ),
+    gauge('uploads_pending_bytes', 'Bytes of these.', telemetry.uploads.pendingBytes),
 
     gauge('event_listeners', 'Browsers that look at the page at /.', listeners),
     gauge('streams', 'NARs being sent to clients.', status.streams),

@@ -2,11 +2,13 @@ import type { NarChecker } from '../codec/nar-check.ts'
 import type { Repacker } from '../codec/nar-repack.ts'
 import type { Config } from '../config/config.ts'
 import { printCacheInfo } from '../nix/cache-info.ts'
-import { formatPublicKey } from '../nix/signature.ts'
+import { formatPublicKey, type KeyRing } from '../nix/signature.ts'
 import { Narinfos } from '../proxy/narinfos.ts'
 import { Nars } from '../proxy/nars.ts'
+import type { PendingNars } from '../proxy/pending-nars.ts'
 import { Prefetch, slotsFor } from '../proxy/prefetch.ts'
 import { Recompression } from '../proxy/recompression.ts'
+import { Uploads } from '../proxy/uploads.ts'
 import type { Upstream } from '../proxy/upstream.ts'
 import type { Disk } from '../store/disk.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
@@ -14,6 +16,7 @@ import type { AnswerParts } from './answer.ts'
 import { type Home, openHome } from './answer-page.ts'
 import { readAssets, readTemplate } from './assets.ts'
 import { Live } from './live.ts'
+import { readUploadSecrets } from './open-upload.ts'
 import { openUpstreams } from './open-upstreams.ts'
 import type { watchProcess } from './process-figures.ts'
 import type { RecentErrors } from './recent-errors.ts'
@@ -27,6 +30,8 @@ export interface Foundation extends Pick<StatusSources, 'version' | 'startedAt' 
   readonly disk: Disk
   readonly checker: NarChecker
   readonly repacker: Repacker
+  /** NARs that were pushed and wait for their narinfos, whatever the configuration becomes. */
+  readonly pending: PendingNars
   readonly watch: ReturnType<typeof watchProcess>
   readonly streams: Streams
   readonly recentErrors: RecentErrors
@@ -51,7 +56,7 @@ export interface Parts extends AnswerParts {
  * the disk is judged by this configuration's keys.
  *
  * @param before the parts in use until now; downloads go on through a change, so both share them
- * @throws AppError SECRET_UNREADABLE; then nothing has changed
+ * @throws AppError SECRET_UNREADABLE, TOKENS_UNREADABLE, BAD_KEY; then nothing has changed
  */
 export async function openParts(
   config: Config,
@@ -60,10 +65,12 @@ export async function openParts(
 ): Promise<Parts> {
   const { cache, limits, recompress } = config
   const { disk, checker, repacker, log, telemetry, signal } = foundation
+  const secrets = await readUploadSecrets(config)
   const upstreams = await openUpstreams(config, { log, telemetry })
   const { maxDownloads, patienceMs } = limits
   const shared = { disk, upstreams, patienceMs, storeDir: cache.storeDir, log, signal }
-  const narinfos = new Narinfos({ ...shared, ...cache })
+  const { tokens, ownKeys } = secrets
+  const narinfos = new Narinfos({ ...shared, ...cache, ownKeys })
   const changing = { upstreams, narinfos, maxDownloads, patienceMs, repackLevel: recompress.level }
   const nars = before?.nars ?? new Nars({ ...shared, ...changing, checker, repacker })
   before?.nars.use(changing)
@@ -91,7 +98,7 @@ export async function openParts(
     prefetch,
     recompression,
     cacheInfo: Buffer.from(cacheInfoOf(config)),
-    home: homeOf(upstreams, foundation.version),
+    home: homeOf(upstreams, ownKeys, foundation.version),
     assets: before?.assets ?? readAssets(),
     live,
     operator: {
@@ -99,6 +106,13 @@ export async function openParts(
       live,
       telemetry,
       watch: foundation.watch,
+    },
+    upload: {
+      ...{ tokens, disk, storeDir: cache.storeDir },
+      uploads: new Uploads({
+        ...{ ...shared, ...secrets, narinfos, nars, checker, pending: foundation.pending },
+        maxUploadBytes: limits.maxUploadBytes,
+      }),
     },
     streams: foundation.streams,
     log,
@@ -117,8 +131,9 @@ function cacheInfoOf({ cache }: Config): string {
   return printCacheInfo({ storeDir, wantMassQuery: true, priority })
 }
 
-function homeOf(upstreams: readonly Upstream[], version: string): Home {
-  const keys = upstreams.flatMap((upstream) => [...upstream.keys.values()].map(formatPublicKey))
+function homeOf(upstreams: readonly Upstream[], ownKeys: KeyRing, version: string): Home {
+  const rings = [...upstreams.map((upstream) => upstream.keys), ownKeys]
+  const keys = rings.flatMap((ring) => [...ring.values()].map(formatPublicKey))
   const facts = {
     version,
     upstreams: upstreams.map(({ source }) => source.name),

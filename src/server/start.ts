@@ -3,6 +3,7 @@ import { startRepacker } from '../codec/nar-repack.ts'
 import type { Config } from '../config/config.ts'
 import { openFileLimit } from '../host/file-descriptors.ts'
 import { admissionFor } from '../policy/admission.ts'
+import { PendingNars } from '../proxy/pending-nars.ts'
 import { Disk } from '../store/disk.ts'
 import { createTelemetry, type Log } from '../telemetry.ts'
 import { answer } from './answer.ts'
@@ -45,7 +46,7 @@ const checkWorkers = 1
 /**
  * Starts the proxy: takes the data directory, then listens. It does not wait for upstreams.
  *
- * @throws AppError LOCKED, DISK, CANNOT_LISTEN, SECRET_UNREADABLE
+ * @throws AppError LOCKED, DISK, CANNOT_LISTEN, SECRET_UNREADABLE, TOKENS_UNREADABLE, BAD_KEY
  */
 export async function start(config: Config, options: StartOptions): Promise<RunningServer> {
   const { version, inherited = [] } = options
@@ -58,6 +59,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   const disk = await Disk.open({ ...config.cache, dataDir: config.dataDir, log, telemetry })
   const checker = startNarChecker({ workers: checkWorkers })
   const repacker = startRepacker({ workers: config.recompress.workers })
+  const pending = new PendingNars(disk, telemetry.uploads)
   const watch = watchProcess()
   const descriptors = await openFileLimit()
   const admission = admissionFor(config.limits.maxClients, descriptors)
@@ -69,6 +71,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
       disk,
       checker,
       repacker,
+      pending,
       watch,
       streams,
       recentErrors,
@@ -84,6 +87,7 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   async function close(): Promise<void> {
     stopping.abort()
     await parts?.close()
+    await pending.close()
     await checker.close()
     await repacker.close()
     watch.stop()

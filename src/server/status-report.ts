@@ -37,6 +37,8 @@ export interface StatusReport extends Health {
   readonly upstreams: readonly UpstreamReport[]
   readonly cache: {
     readonly bytes: number
+    /** Of these, what was pushed here and is never evicted. */
+    readonly originBytes: number
     readonly maxBytes: number
     /** Promised to downloads that run. */
     readonly reservedBytes: number

@@ -7,6 +7,7 @@ import { type Amount, formatSize, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
 import { readNarinfo } from './narinfo-file.ts'
+import type { Origin } from './origin.ts'
 import { asOriginal } from './repacked.ts'
 import type { NarAge } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
@@ -22,6 +23,7 @@ export interface RoomOptions {
   readonly minFree: Amount
   /** One turn for each NAR file: what is in `cache/` of a file and its narinfos changes together. */
   readonly turns: Turns
+  readonly origin: Origin
   readonly log: Log
   readonly telemetry: Telemetry
 }
@@ -30,6 +32,8 @@ export interface RoomOptions {
 export interface Space {
   /** NARs kept. */
   readonly bytes: number
+  /** Of these, what was pushed here and is never evicted. */
+  readonly originBytes: number
   /** Promised to downloads that run now. */
   readonly reservedBytes: number
   readonly maxBytes: number
@@ -77,6 +81,7 @@ export class DiskRoom {
     const { bsize, blocks, bavail } = await statfs(layout.root)
     return {
       bytes: index.totalBytes(),
+      originBytes: index.originBytes(),
       reservedBytes: this.#reservedBytes,
       maxBytes: resolveAmount(maxSize, bsize * blocks),
       freeBytes: bsize * bavail,
@@ -150,24 +155,42 @@ export class DiskRoom {
    * @throws the system's error
    */
   async remove(file: string): Promise<void> {
-    const { index, layout, turns } = this.#options
-    await turns.take(file, async () => {
-      for (const hash of index.hashesOfFile(file)) {
-        const known = index.narinfo(hash)
-        const record = known ?? (await readNarinfo(layout, hash))
-        if (record && !known) index.putNarinfo(record)
-        await rm(layout.narinfo(hash), { force: true })
-        // Not before: the index must lead here for as long as the narinfo does. Without the zstd form,
-        // what the upstream offers is what there is.
-        if (record?.original) index.putNarinfo(asOriginal(record))
-      }
-      for (const hash of this.#maybeLeadingTo(file))
-        if ((await readNarinfo(layout, hash))?.file === file)
-          await rm(layout.narinfo(hash), { force: true })
-      await rm(layout.nar(file), { force: true })
-      index.deleteNar(file)
-      this.#readAt.delete(file)
+    await this.#options.turns.take(file, () => this.#removeNow(file))
+  }
+
+  /**
+   * Removes a NAR unless it was pushed here.
+   *
+   * @returns false when it was
+   * @throws the system's error
+   */
+  async evict(file: string): Promise<boolean> {
+    const { origin, turns } = this.#options
+    return turns.take(file, async () => {
+      if (await origin.isMarked(file)) return false
+      await this.#removeNow(file)
+      return true
     })
+  }
+
+  async #removeNow(file: string): Promise<void> {
+    const { index, layout, origin } = this.#options
+    await origin.unmark(file)
+    for (const hash of index.hashesOfFile(file)) {
+      const known = index.narinfo(hash)
+      const record = known ?? (await readNarinfo(layout, hash))
+      if (record && !known) index.putNarinfo(record)
+      await rm(layout.narinfo(hash), { force: true })
+      // Not before: the index must lead here for as long as the narinfo does. Without the zstd form,
+      // what the upstream offers is what there is.
+      if (record?.original) index.putNarinfo(asOriginal(record))
+    }
+    for (const hash of this.#maybeLeadingTo(file))
+      if ((await readNarinfo(layout, hash))?.file === file)
+        await rm(layout.narinfo(hash), { force: true })
+    await rm(layout.nar(file), { force: true })
+    index.deleteNar(file)
+    this.#readAt.delete(file)
   }
 
   /** Narinfos that a crash may have left leading here while the index says that they lead elsewhere. */
@@ -206,10 +229,10 @@ export class DiskRoom {
       if (victims.length === 0) break
       for (const victim of victims) {
         if (freed >= neededBytes && files >= neededFiles) break
-        await this.remove(victim.file)
+        last = victim
+        if (!(await this.evict(victim.file))) continue
         freed += victim.bytes
         files += 1
-        last = victim
         telemetry.evictions += 1
         telemetry.evictedBytes += victim.bytes
       }

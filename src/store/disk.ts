@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
 import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
-import { mustGo } from '../policy/collection.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import type { Amount } from '../units.ts'
+import { collectNars, type NarLimits } from './collect-nars.ts'
 import { type DataDir, type DataDirOptions, takeDataDir } from './data-dir.ts'
 import { DiskRoom, type Reservation, type Space } from './disk-room.ts'
 import { Download } from './download.ts'
@@ -16,6 +16,7 @@ import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
 import { openWhole, type WholeNarReader } from './nar-reader.ts'
 import { readNarinfo, readNarinfoNow } from './narinfo-file.ts'
+import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
 import { Turns } from './turns.ts'
@@ -31,13 +32,14 @@ export interface DiskOptions extends DataDirOptions {
 }
 
 const flushEveryMs = 10_000
-const collectBatch = 256
 
 /** The disk tier: a plain Nix binary cache in `cache/`, and beside it what is not yet or no longer there. */
 export class Disk {
   readonly layout: Layout
   /** Of stored NARs that came in another compression. */
   readonly zstdForms: ZstdForms
+  /** What was pushed here. */
+  readonly origin: Origin
   readonly #lock: Lock
   readonly #index: ForgivingIndex
   readonly #upkeep: IndexUpkeep
@@ -55,8 +57,15 @@ export class Disk {
     this.#log = log
     this.#index = ForgivingIndex.open(layout.index, log, denial !== undefined)
     const [index, turns] = [this.#index, this.#turns]
+    this.origin = new Origin({
+      ...{ layout, index, turns },
+      readTime: (now) => this.#room.readTime(now),
+      writeNarinfo: (record) => this.#writeNarinfo(record),
+      remove: (file) => this.remove(file),
+    })
+    const { origin } = this
     this.#upkeep = new IndexUpkeep({
-      ...{ index, layout, log },
+      ...{ index, layout, origin, log },
       remove: (file) => this.remove(file),
       onFault: (error) => this.#blame('read cache/ into the index', error),
     })
@@ -66,8 +75,8 @@ export class Disk {
       onRecovery: () => this.#upkeep.rebuildWhereNeeded(),
     })
     if (denial !== undefined) this.#health.giveUp(denial)
-    this.#room = new DiskRoom({ layout, index, turns, maxSize, minFree, log, telemetry })
-    this.zstdForms = new ZstdForms({ disk: this, index, turns })
+    this.#room = new DiskRoom({ layout, index, turns, origin, maxSize, minFree, log, telemetry })
+    this.zstdForms = new ZstdForms({ disk: this, index, origin, turns })
     this.#flushing = setInterval(() => {
       this.#room.flush()
       this.#upkeep.rebuildWhereNeeded()
@@ -142,6 +151,9 @@ export class Disk {
    * @returns the narinfo to hand out, which leads to the NAR's zstd form where that is here
    */
   async keep(fresh: NarinfoRecord, narHash: string): Promise<NarinfoRecord> {
+    // What was pushed here stays what it is, whatever an upstream says of the same path.
+    const pushed = this.origin.isEmpty ? undefined : await this.narinfo(fresh.hash)
+    if (pushed && (await this.origin.isMarked(pushed.file))) return fresh
     const record = inStepWith(this.#index.narinfo(fresh.hash), fresh)
     this.#index.putNarinfo(record)
     if (this.#index.nar(record.file)?.narHash === narHash)
@@ -201,9 +213,16 @@ export class Disk {
     await this.#attempt('delete a NAR', () => this.#room.remove(file))
   }
 
-  /** Takes a NAR that turned out damaged out of `cache/`, and says so. */
+  /** Takes a NAR that turned out damaged out of `cache/`, and says so; the only copy is set aside. */
   async lose(file: string, what: string): Promise<void> {
-    this.#log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
+    const aside = await this.origin.setAside(file)
+    if (aside === undefined)
+      this.#log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
+    else
+      this.#log.error(
+        { code: 'DISK', file },
+        `nar/${file} ${what}; it was pushed here: push it again. What there is of it: ${aside}`,
+      )
     await this.remove(file)
   }
 
@@ -270,6 +289,33 @@ export class Disk {
     }
   }
 
+  /**
+   * Keeps what was pushed here and checked: its NAR where that is new, and its narinfo.
+   *
+   * @returns false when the NAR was to be there already, and has gone
+   * @throws the system's error
+   */
+  async keepPushed(
+    record: NarinfoRecord,
+    nar: { readonly file: PushedNar | undefined; readonly narHash: string },
+  ): Promise<boolean> {
+    const pushed = { nar: nar.file, narHash: nar.narHash, now: Date.now() }
+    return this.origin.publish(record, pushed).catch((error: unknown) => {
+      this.#blame('keep what was pushed', error)
+      throw error
+    })
+  }
+
+  /** Notes that the disk did not take something; after a few of these nothing is kept for a while. */
+  noteFault(what: string, error: unknown): void {
+    this.#blame(what, error)
+  }
+
+  /** NarHash a NAR here was checked against; undefined where it is not here or was not checked. */
+  checkedHash(file: string): string | undefined {
+    return this.#index.nar(file)?.narHash
+  }
+
   /** True when this NAR is here, as far as the index knows. */
   holds(file: string): boolean {
     return this.#index.nar(file) !== undefined
@@ -279,25 +325,13 @@ export class Disk {
    * Deletes NARs, those read longest ago first, and goes by the index: wait for `ready` before.
    *
    * @param isDry only tells what would go
+   * @param withOrigin what was pushed here may go too, at last
    * @throws the system's error
    */
-  async *collect(
-    limits: { readonly maxBytes: number; readonly readBefore: number },
-    isDry: boolean,
-  ): AsyncGenerator<NarAge> {
-    let bytes = this.usedBytes
-    let last: NarAge | undefined
-    for (;;) {
-      const batch = this.#index.narsByAge(last, collectBatch)
-      if (batch.length === 0) return
-      for (const nar of batch) {
-        if (!mustGo(nar, { ...limits, bytes })) return
-        if (!isDry) await this.#room.remove(nar.file)
-        yield nar
-        bytes -= nar.bytes
-        last = nar
-      }
-    }
+  collect(limits: NarLimits, isDry: boolean, withOrigin = false): AsyncGenerator<NarAge> {
+    const [index, room, origin] = [this.#index, this.#room, this.origin]
+    const forget = (hash: StoreHash) => this.forget(hash)
+    return collectNars({ index, room, origin, forget }, limits, { isDry, withOrigin })
   }
 
   async close(): Promise<void> {

@@ -60,7 +60,7 @@ export function sortScans({ path, scans, temporary }: SortOrder): FillResult {
       ${narinfoLookups}
       -- A narinfo stands in cache/ because its NAR was held against it.
       INSERT INTO nar
-        SELECT file, max(bytes), max(nar_hash), max(read_at), ${isToRepack('file')}, NULL FROM (
+        SELECT file, max(bytes), max(nar_hash), max(read_at), ${isToRepack('file')}, NULL, 0 FROM (
           ${all('SELECT file, bytes, NULL AS nar_hash, read_at, NULL AS promised FROM scan.nar')} UNION ALL
           ${all('SELECT file, NULL, nar_hash, NULL, file_size FROM scan.narinfo')})
         -- One of another length than was promised has been cut short.

@@ -209,8 +209,8 @@ export class ForgivingIndex {
     this.#write((index) => index.touch(readAt))
   }
 
-  narsByAge(after: NarAge | undefined, limit: number): NarAge[] {
-    return this.#try((index) => index.narsByAge(after, limit)) ?? []
+  narsByAge(after: NarAge | undefined, limit: number, isOrigin = false): NarAge[] {
+    return this.#try((index) => index.narsByAge(after, limit, isOrigin)) ?? []
   }
 
   narsByName(after: string, limit: number): string[] {
@@ -223,6 +223,14 @@ export class ForgivingIndex {
 
   totalBytes(): number {
     return this.#try((index) => index.totalBytes()) ?? 0
+  }
+
+  originBytes(): number {
+    return this.#try((index) => index.originBytes()) ?? 0
+  }
+
+  markOrigin(file: string, isOrigin: boolean): void {
+    this.#write((index) => index.markOrigin(file, isOrigin))
   }
 
   fact(name: string): string | undefined {

@@ -1,7 +1,7 @@
 import { repackedEndings } from '../policy/nar-file.ts'
 
 /** Raised with every change of the tables: an index of another version is made anew. */
-export const schemaVersion = 4
+export const schemaVersion = 5
 
 /**
  * A narinfo without text stands in `cache/`, and its text is read there: a rebuilt index would
@@ -14,9 +14,9 @@ export const tables = `
   ) WITHOUT ROWID;
   CREATE TABLE nar (
     file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, nar_hash TEXT, read_at INTEGER NOT NULL,
-    to_repack INTEGER NOT NULL, superseded_at INTEGER
+    to_repack INTEGER NOT NULL, superseded_at INTEGER, is_origin INTEGER NOT NULL
   ) WITHOUT ROWID;
-  CREATE TABLE total (bytes INTEGER NOT NULL);
+  CREATE TABLE total (bytes INTEGER NOT NULL, origin_bytes INTEGER NOT NULL);
   CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `
 
@@ -26,14 +26,17 @@ export const narinfoLookups = `
   CREATE INDEX narinfo_by_original ON narinfo (original_file) WHERE original_file IS NOT NULL;
 `
 export const narLookups = `
-  CREATE INDEX nar_by_age ON nar (read_at, file, bytes);
+  CREATE INDEX nar_by_age ON nar (is_origin, read_at, file, bytes);
   CREATE INDEX nar_to_repack ON nar (read_at) WHERE to_repack = 1;
   CREATE INDEX nar_superseded ON nar (superseded_at) WHERE superseded_at IS NOT NULL;
-  INSERT INTO total SELECT coalesce(sum(bytes), 0) FROM nar;
-  CREATE TRIGGER nar_came AFTER INSERT ON nar BEGIN UPDATE total SET bytes = bytes + new.bytes; END;
-  CREATE TRIGGER nar_went AFTER DELETE ON nar BEGIN UPDATE total SET bytes = bytes - old.bytes; END;
-  CREATE TRIGGER nar_changed AFTER UPDATE OF bytes ON nar
-    BEGIN UPDATE total SET bytes = bytes + new.bytes - old.bytes; END;
+  INSERT INTO total SELECT coalesce(sum(bytes), 0), coalesce(sum(bytes * is_origin), 0) FROM nar;
+  CREATE TRIGGER nar_came AFTER INSERT ON nar BEGIN UPDATE total SET
+    bytes = bytes + new.bytes, origin_bytes = origin_bytes + new.bytes * new.is_origin; END;
+  CREATE TRIGGER nar_went AFTER DELETE ON nar BEGIN UPDATE total SET
+    bytes = bytes - old.bytes, origin_bytes = origin_bytes - old.bytes * old.is_origin; END;
+  CREATE TRIGGER nar_changed AFTER UPDATE OF bytes, is_origin ON nar BEGIN UPDATE total SET
+    bytes = bytes + new.bytes - old.bytes,
+    origin_bytes = origin_bytes + new.bytes * new.is_origin - old.bytes * old.is_origin; END;
   PRAGMA user_version = ${schemaVersion};
 `
 

@@ -4,11 +4,13 @@ import type { Log } from '../telemetry.ts'
 import { withFilledIndex } from './fill-thread.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
+import type { Origin } from './origin.ts'
 import { type RebuildResult, readCacheInto } from './rebuild.ts'
 
 export interface UpkeepOptions {
   readonly index: ForgivingIndex
   readonly layout: Layout
+  readonly origin: Origin
   readonly log: Log
   /** Takes a NAR, with the narinfos that promise it, out of `cache/` and the index. */
   readonly remove: (file: string) => Promise<void>
@@ -71,7 +73,7 @@ export class IndexUpkeep {
   }
 
   async #rebuild(): Promise<void> {
-    const { index, layout, log, remove } = this.#options
+    const { index, layout, origin, log, remove } = this.#options
     const { signal } = this.#stopping
     this.#isRead = false
     const filled = (await isSmall(layout.nars)) ? undefined : await this.#fill()
@@ -83,6 +85,8 @@ export class IndexUpkeep {
       if (signal.aborted) return
       found = found ? addUp(found, more) : more
     }
+    await origin.readMarks(signal)
+    if (signal.aborted) return
     this.#isRead = true
     index.noteWhole()
     if (Object.values(found).some((count) => count > 0))

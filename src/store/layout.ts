@@ -10,6 +10,8 @@ export interface Layout {
   readonly cache: string
   readonly nars: string
   readonly temporary: string
+  /** Marks of what was pushed here, by the name of its NAR file. */
+  readonly origin: string
   readonly index: string
   readonly lock: string
   narinfo(hash: StoreHash): string
@@ -18,6 +20,8 @@ export interface Layout {
   part(key: string): string
   /** One that cannot: it is cleared away at start. */
   unfinished(key: string): string
+  /** Says that a NAR was pushed here: it is no copy that could be fetched again. */
+  originMark(name: string): string
 }
 
 /** What files of downloads in progress end in. */
@@ -28,17 +32,20 @@ export function layoutOf(root: string): Layout {
   const cache = join(root, 'cache')
   const nars = join(cache, 'nar')
   const temporary = join(root, 'tmp')
+  const origin = join(root, 'origin')
   return {
     root,
     cache,
     nars,
     temporary,
+    origin,
     index: join(root, 'index.sqlite'),
     lock: join(root, 'lock'),
     narinfo: (hash) => join(cache, hash + narinfoSuffix),
     nar: (name) => join(nars, name),
     part: (key) => join(temporary, key + partSuffix),
     unfinished: (key) => join(temporary, `${key}.unfinished`),
+    originMark: (name) => join(origin, name),
   }
 }
 
@@ -47,6 +54,7 @@ export async function createDirectories(layout: Layout): Promise<void> {
   try {
     await mkdir(layout.nars, { recursive: true })
     await mkdir(layout.temporary, { recursive: true })
+    await mkdir(layout.origin, { recursive: true })
   } catch (cause) {
     throw new AppError(
       'DISK',

@@ -31,6 +31,8 @@ export interface NarRecord {
   readonly bytes: number
   /** NarHash the bytes were checked against; undefined where only the file's own hash was known. */
   readonly narHash: string | undefined
+  /** True for what was pushed here, as far as the index knows. */
+  readonly isOrigin?: boolean
 }
 
 /** A narinfo of which the index may hold no more than this: the text stands in `cache/`. */
@@ -58,6 +60,7 @@ export class SqliteIndex {
   readonly #confirmNar: StatementSync
   readonly #deleteNar: StatementSync
   readonly #touch: StatementSync
+  readonly #markOrigin: StatementSync
   readonly #byAge: StatementSync
   readonly #byName: StatementSync
   readonly #hashes: StatementSync
@@ -80,7 +83,7 @@ export class SqliteIndex {
     this.#nar = prepare('SELECT * FROM nar WHERE file = ?')
     // REPLACE would leave the triggers out, and with them the total.
     this.#putNar = prepare(`
-      INSERT INTO nar VALUES (?1, ?2, ?3, ?4, ${isToRepack('?1')}, NULL)
+      INSERT INTO nar VALUES (?1, ?2, ?3, ?4, ${isToRepack('?1')}, NULL, 0)
       ON CONFLICT (file) DO UPDATE
       SET bytes = excluded.bytes, nar_hash = excluded.nar_hash, read_at = excluded.read_at,
         to_repack = excluded.to_repack, superseded_at = NULL`)
@@ -94,14 +97,17 @@ export class SqliteIndex {
       SELECT file FROM nar WHERE superseded_at <= ? ORDER BY superseded_at LIMIT ?`)
     this.#confirmNar = prepare('UPDATE nar SET nar_hash = ? WHERE file = ?')
     this.#deleteNar = prepare('DELETE FROM nar WHERE file = ?')
+    this.#markOrigin = prepare('UPDATE nar SET is_origin = ? WHERE file = ?')
     this.#touch = prepare('UPDATE nar SET read_at = ? WHERE file = ?')
     this.#byAge = prepare(`
-      SELECT file, bytes, read_at FROM nar WHERE (read_at, file) > (?, ?)
+      SELECT file, bytes, read_at FROM nar WHERE is_origin = ? AND (read_at, file) > (?, ?)
       ORDER BY read_at, file LIMIT ?`)
     this.#byName = prepare('SELECT file FROM nar WHERE file > ? ORDER BY file LIMIT ?')
     this.#hashes = prepare('SELECT hash FROM narinfo LIMIT ?')
-    this.#newestRead = prepare('SELECT max(read_at) AS at FROM nar')
-    this.#totalBytes = prepare('SELECT bytes FROM total')
+    this.#newestRead = prepare(`
+      SELECT max(coalesce((SELECT max(read_at) FROM nar WHERE is_origin = 0), 0),
+        coalesce((SELECT max(read_at) FROM nar WHERE is_origin = 1), 0)) AS at`)
+    this.#totalBytes = prepare('SELECT bytes, origin_bytes FROM total')
     this.#fact = prepare('SELECT value FROM fact WHERE name = ?')
     this.#putFact = prepare('INSERT OR REPLACE INTO fact VALUES (?, ?)')
     this.#deleteFact = prepare('DELETE FROM fact WHERE name = ?')
@@ -197,10 +203,10 @@ export class SqliteIndex {
     })
   }
 
-  /** Least recently read first, beginning after `after`. */
-  narsByAge(after: NarAge | undefined, limit: number): NarAge[] {
+  /** Least recently read first, beginning after `after`: what was pushed here, or all else. */
+  narsByAge(after: NarAge | undefined, limit: number, isOrigin = false): NarAge[] {
     const from = after ?? { readAt: Number.MIN_SAFE_INTEGER, file: '' }
-    return this.#byAge.all(from.readAt, from.file, limit).map((row) => ({
+    return this.#byAge.all(Number(isOrigin), from.readAt, from.file, limit).map((row) => ({
       file: row.file as string,
       bytes: row.bytes as number,
       readAt: row.read_at as number,
@@ -220,6 +226,16 @@ export class SqliteIndex {
   /** Bytes of all NARs; kept by triggers, since a sum over a million rows takes its time. */
   totalBytes(): number {
     return Number(this.#totalBytes.get()?.bytes ?? 0)
+  }
+
+  /** Of these, bytes of what was pushed here. */
+  originBytes(): number {
+    return Number(this.#totalBytes.get()?.origin_bytes ?? 0)
+  }
+
+  /** Notes whether a NAR was pushed here; the mark beside `cache/` is what counts. */
+  markOrigin(file: string, isOrigin: boolean): void {
+    this.#markOrigin.run(Number(isOrigin), file)
   }
 
   fact(name: string): string | undefined {
@@ -322,5 +338,6 @@ function toNarRecord(row: Row): NarRecord & NarAge {
     bytes: row.bytes as number,
     narHash: (row.nar_hash as string | null) ?? undefined,
     readAt: row.read_at as number,
+    isOrigin: row.is_origin === 1,
   }
 }

@@ -3,6 +3,7 @@ import { parseNarInfo } from '../nix/narinfo.ts'
 import type { Disk } from './disk.ts'
 import type { Download } from './download.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
+import type { Origin } from './origin.ts'
 import { asRepacked, type RepackedNar } from './repacked.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
@@ -10,10 +11,13 @@ import type { Turns } from './turns.ts'
 export interface ZstdFormsParts {
   readonly disk: Pick<Disk, 'narinfosOfFile' | 'publish' | 'remove'>
   readonly index: ForgivingIndex
+  readonly origin: Origin
   readonly turns: Turns
 }
 
 const dropAtOnce = 256
+/** As long as clients remember narinfos. */
+const pushedGraceMs = 30 * 24 * 3600 * 1000
 
 /**
  * The zstd forms of stored NARs: which are still to be made, and how they take the place of the
@@ -54,15 +58,22 @@ export class ZstdForms {
     nar: { readonly original: string; readonly narHash: string } & RepackedNar,
     now: number,
   ): Promise<NarinfoRecord[]> {
-    const { disk, turns } = this.#parts
+    const { disk, origin, turns } = this.#parts
     const { original, narHash } = nar
     return turns.take(original, async () => {
       const records = disk
         .narinfosOfFile(original)
         .filter(({ text }) => formatHash(parseNarInfo(text).narHash) === narHash)
         .map((record) => asRepacked(record, nar))
+      const isOrigin = await origin.markLike(nar.file, original)
       await disk.publish(download, nar, records, now)
-      this.supersede(original, now)
+      if (isOrigin) {
+        origin.noteMark(nar.file)
+        await origin.unmark(original)
+      }
+      // Nobody else can give those who hold its URL the original of what was pushed here.
+      const isOurs = records.some(({ upstreamUrl }) => upstreamUrl === undefined)
+      this.supersede(original, isOrigin && isOurs ? now + pushedGraceMs : now)
       return records
     })
   }

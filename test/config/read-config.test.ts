@@ -46,11 +46,14 @@ test('with nothing given it is a proxy in front of cache.nixos.org', () => {
     ],
     prefetch: { narinfos: true, nars: true, maxConcurrent: 16 },
     recompress: { enabled: 'auto', level: 3, workers: 1 },
+    signing: {},
+    auth: {},
     log: { level: 'info', format: 'auto' },
     limits: {
       maxClients: 4096,
       upstreamConnections: 64,
       maxDownloads: 16,
+      maxUploadBytes: 8 * 1024 ** 3,
       patienceMs: 10_000,
       drainMs: 90_000,
     },
@@ -67,6 +70,9 @@ test('reads every option of a file', () => {
     limits.max_clients = 1
     limits.upstream_connections = 2
     limits.max_downloads = 3
+    limits.max_upload = "4GiB"
+    signing.key_file = "/k"
+    auth.tokens_file = "/t"
     limits.patience = "5s"
     limits.drain = "1m"
     [prefetch]
@@ -124,11 +130,14 @@ test('reads every option of a file', () => {
     ],
     prefetch: { narinfos: false, nars: false, maxConcurrent: 4 },
     recompress: { enabled: true, level: 9, workers: 2 },
+    signing: { keyFile: '/k' },
+    auth: { tokensFile: '/t' },
     log: { level: 'silent', format: 'json' },
     limits: {
       maxClients: 1,
       upstreamConnections: 2,
       maxDownloads: 3,
+      maxUploadBytes: 4 * 1024 ** 3,
       patienceMs: 5_000,
       drainMs: 60_000,
     },

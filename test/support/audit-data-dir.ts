@@ -47,6 +47,7 @@ export async function auditDataDir(
     ...misnamed(files),
     ...(await brokenPromises(cache, files, mayLackFileSize)),
     ...indexErrors(join(dataDir, 'index.sqlite'), files),
+    ...(await strayMarks(join(dataDir, 'origin'), files)),
     ...(await leftovers(join(dataDir, 'tmp'), maxPartials)),
     ...(total > maxBytes ? [`the NARs take ${total} bytes of ${maxBytes}`] : []),
   ]
@@ -95,6 +96,12 @@ function indexErrors(path: string, files: ReadonlyMap<string, Buffer>): string[]
   } finally {
     index.close()
   }
+}
+
+/** What was pushed here is marked; a mark alone would keep a copy for ever that comes later. */
+async function strayMarks(origin: string, files: ReadonlyMap<string, Buffer>): Promise<string[]> {
+  const marks = await readdir(origin).catch(() => [])
+  return marks.filter((name) => !files.has(name)).map((name) => `origin/${name} marks nothing`)
 }
 
 async function leftovers(tmp: string, maxPartials: number): Promise<string[]> {

@@ -10,6 +10,10 @@ import { removeTree, tempDir } from './temp-dir.ts'
 export interface NixClient {
   /** `nix copy --from URL`: asks HEAD and GET of narinfos, fetches NARs one at a time */
   copyFrom(url: string, ...paths: string[]): Promise<ProgramRun>
+  /** `nix-store --add`: puts a file or directory into its store; @returns the store path */
+  add(path: string): Promise<string>
+  /** `nix copy --to URL` of what is in its store; logs in as the netrc file says */
+  copyTo(url: string, path: string, netrcFile?: string): Promise<ProgramRun>
   /** `nix-store -r --dry-run`: asks for narinfos, fetches nothing */
   dryRun(url: string, path: string): Promise<ProgramRun>
   /** `nix path-info -r` of what a cache has: asks for narinfos, fetches nothing */
@@ -55,6 +59,9 @@ export async function freshNixClient(options: NixClientOptions): Promise<NixClie
 
   return {
     copyFrom: (url, ...paths) => run('nix', 'copy', '--from', url, '--to', store, ...paths),
+    add: (path) => mustRun('nix-store', ['--store', store, '--add', path], { cwd: dir, env }),
+    copyTo: (url, path, netrcFile = '/dev/null') =>
+      run('nix', 'copy', '--store', store, '--to', url, path, '--option', 'netrc-file', netrcFile),
     dryRun: (url, path) =>
       run('nix-store', '--store', store, '--realise', '--dry-run', path, ...substituters(url)),
     pathInfo: (url, path) => run('nix', 'path-info', '-r', '--store', url, path),
