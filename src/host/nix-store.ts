@@ -1,5 +1,8 @@
+import { statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 
 /** This machine's own Nix store. */
 export interface NixStoreReading {
@@ -29,7 +32,7 @@ export async function readNixStore(root = '/nix'): Promise<NixStoreReading | und
 
 function countPaths(file: string): NixStoreReading['paths'] {
   try {
-    const database = new DatabaseSync(file, { readOnly: true, timeout: 100 })
+    const database = new DatabaseSync(addressOf(file), { readOnly: true, timeout: 100 })
     try {
       const row = database
         .prepare('select count(*) as count, coalesce(sum(narSize), 0) as bytes from ValidPaths')
@@ -42,4 +45,16 @@ function countPaths(file: string): NixStoreReading['paths'] {
     // No database, not ours to read, or busy: the figure is left out.
     return undefined
   }
+}
+
+/**
+ * Where nothing waits in the write-ahead log, the file is read as one that nobody changes
+ * (sqlite.org/uri.html, immutable): it then needs no lock, no right to write beside it, and leaves no
+ * file behind. A change in that moment spoils one figure of one reading.
+ */
+function addressOf(file: string): URL {
+  const address = pathToFileURL(resolve(file))
+  const log = statSync(`${file}-wal`, { throwIfNoEntry: false })
+  if (log === undefined || log.size === 0) address.searchParams.set('immutable', '1')
+  return address
 }

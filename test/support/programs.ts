@@ -29,7 +29,8 @@ export function testWith(programs: readonly string[]) {
   })
 }
 
-function onPath(program: string): boolean {
+/** True where this machine has the program. */
+export function onPath(program: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((directory) => {
     try {
       accessSync(join(directory, program), constants.X_OK)
