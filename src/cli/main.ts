@@ -1,15 +1,24 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
 import { Command, CommanderError } from 'commander'
 import { isAppError } from '../errors.ts'
+import { addAssess } from './assess.ts'
 import { addBench } from './bench.ts'
 import { addCheckConfig } from './check-config.ts'
 import { addDemo } from './demo.ts'
+import { addDiagnose } from './diagnose.ts'
+import { addDirectNetwork } from './direct-network.ts'
+import { addExperiment } from './experiment.ts'
 import { addGc } from './gc.ts'
+import { addGenerateConfig } from './generate-config.ts'
 import { addKeygen } from './keygen.ts'
 import { addMonitor } from './monitor.ts'
 import { exitCodes, ignoreClosedPipes, paint, tell } from './output.ts'
+import { addPlan } from './plan.ts'
+import { addProjectTemplate } from './project-template.ts'
 import { addServe } from './serve.ts'
 import { addStatus } from './status.ts'
+import { addToken } from './token.ts'
+import { addTroubleshoot } from './troubleshoot.ts'
 import { addVerify } from './verify.ts'
 import { ownVersion } from './version.ts'
 
@@ -28,7 +37,16 @@ for (const add of [
   addGc,
   addCheckConfig,
   addKeygen,
+  addGenerateConfig,
+  addToken,
+  addDiagnose,
+  addAssess,
+  addPlan,
   addBench,
+  addExperiment,
+  addDirectNetwork,
+  addTroubleshoot,
+  addProjectTemplate,
   addDemo,
 ])
   add(program)
@@ -49,5 +67,6 @@ function explain(error: unknown): number {
   }
   tell(`${paint('red', 'error:', process.stderr)} ${error.message}`)
   tell(`${paint('dim', 'hint:', process.stderr)} ${error.hint}`)
-  return error.code === 'BAD_USAGE' ? exitCodes.usage : exitCodes.failed
+  const isMisused = isAppError(error, 'BAD_USAGE', 'BAD_MACHINE')
+  return isMisused ? exitCodes.usage : exitCodes.failed
 }

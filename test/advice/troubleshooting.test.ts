@@ -136,7 +136,7 @@ describe('what it names exists', () => {
         for (const [name] of text.matchAll(/\bnarwhal_[a-z_]+/g))
           expect(metrics).toContain(`\`${name}\``)
         for (const [name] of text.matchAll(/\bNarwhal[A-Z]\w+/g))
-          expect(alerts).toContain(`alert: ${name}`)
+          expect(alerts).toContain(`alert: ${name}\n`)
       }
   })
 
