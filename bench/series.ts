@@ -1,4 +1,4 @@
-import { type Spread, spreadOf } from '../src/cli/bench/spread.ts'
+import { type Spread, spreadOf } from '../src/advice/spread.ts'
 
 /** One figure of both servers, once a round. */
 export interface Series {

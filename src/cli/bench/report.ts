@@ -1,7 +1,7 @@
+import type { Spread } from '../../advice/spread.ts'
 import { formatSize } from '../../units.ts'
 import type { paint } from '../output.ts'
 import { type FigureKey, figures } from './measurements.ts'
-import type { Spread } from './spread.ts'
 import type { Finding } from './verdict.ts'
 
 /** What `bench --json` writes. */

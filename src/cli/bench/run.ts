@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { type Spread, spreadOf } from '../../advice/spread.ts'
+import { measureLoopback } from '../../host/measure/loopback.ts'
 import { isPrivateAddress } from '../../host/network-link.ts'
 import { encodeBase32 } from '../../nix/base32.ts'
 import type { StoreHash } from '../../nix/store-path.ts'
 import { GiB, MiB } from '../../units.ts'
-import { measureLoopback } from './loopback.ts'
 import { type FigureKey, figures } from './measurements.ts'
 import type { BenchReport, CacheReport } from './report.ts'
 import { type Readings, takeRounds } from './rounds.ts'
-import { type Spread, spreadOf } from './spread.ts'
 import { openSubject, type Subject, survey } from './survey.ts'
 import { judge } from './verdict.ts'
 import {
@@ -78,7 +78,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     prepared.set(subject, await prepareWorkload(subject, chosen, signal))
   }
   const loopbackMbits = subjects.some(({ link }) => link.isLoopback)
-    ? await measureLoopback(loopbackSeconds)
+    ? ((await measureLoopback(loopbackSeconds)) * 8) / 1e6
     : undefined
 
   const workloads = new Map([...prepared].map(([subject, { workload }]) => [subject, workload]))
