@@ -91,8 +91,7 @@ const hints = {
     'Run "narwhal direct-network --validate --listen" on the other end; check the cable, both addresses (ip address) and the firewall there.',
   NO_TRACES:
     'Check OTEL_EXPORTER_OTLP_ENDPOINT and that the collector runs; where packages are missing: npm install --include=optional.',
-  EXPERIMENT_OPEN:
-    'Decide about it first: narwhal experiment keep, or narwhal experiment revert.',
+  EXPERIMENT_OPEN: 'Decide about it first: narwhal experiment keep, or narwhal experiment revert.',
   NO_EXPERIMENT: 'Begin one with narwhal experiment start NAME --change "what will be changed".',
   NOT_MEASURED: 'Measure first: narwhal experiment measure.',
   COMMAND_FAILED: 'Run it by itself to see why; only what succeeds can be timed.',
