@@ -192,6 +192,8 @@ in
         StateDirectory = "narwhal";
         UMask = "0027";
         LimitNOFILE = 65536;
+        # glibc gives each thread memory of its own, which is then never whole again.
+        Environment = [ "MALLOC_ARENA_MAX=2" ];
 
         # No MemoryDenyWriteExecute: V8 compiles JavaScript to machine code. No PrivateNetwork: it
         # serves one. No ProcSubset=pid: recompression looks at /proc/meminfo before it starts.

@@ -89,8 +89,7 @@ const hints = {
   NO_SERVER: 'Is "narwhal serve" running? Give its address with --url.',
   LINK_SILENT:
     'Run "narwhal direct-network --validate --listen" on the other end; check the cable, both addresses (ip address) and the firewall there.',
-  NO_TRACES:
-    'Check OTEL_EXPORTER_OTLP_ENDPOINT and that the collector runs; where packages are missing: npm install --include=optional.',
+  NO_TRACES: 'Check OTEL_EXPORTER_OTLP_ENDPOINT and that the collector runs.',
   EXPERIMENT_OPEN: 'Decide about it first: narwhal experiment keep, or narwhal experiment revert.',
   NO_EXPERIMENT: 'Begin one with narwhal experiment start NAME --change "what will be changed".',
   NOT_MEASURED: 'Measure first: narwhal experiment measure.',

@@ -182,9 +182,8 @@ test(
   'interrupted, it ends what it started, writes nothing, and exits with 130',
   async () => {
     const { journal, directory } = await bench()
-    const line = `true ${'x'.repeat(6000)}`
-    const start = ['experiment', 'start', 'x', '--change', 'y']
-    const args = [...start, '--command', line, '--journal', 'j']
+    const start = ['experiment', 'start', 'long', '--change', 'x']
+    const args = [...start, '--command', 'echo $$ >pid; sleep 600']
     const child = spawn(process.execPath, [main, ...args, '--journal', journal], {
       cwd: directory,
       env: { PATH: process.env.PATH ?? '' },
@@ -288,17 +287,9 @@ testWith(['unshare'])(
     // one page is free, which takes a part of the line
     const script =
       'mount -t tmpfs -o size=32k tmpfs "$0" && cd "$0" && : >j && head -c 4096 /dev/zero >page && { head -c 1m /dev/zero >ballast 2>/dev/null; rm page; }; "$@"; code=$?; wc -c <j; exit $code'
-    const args = [
-      'experiment',
-      'start',
-      'x',
-      '--change',
-      'y',
-      '--command',
-      'true',
-      '--journal',
-      'j',
-    ]
+    const line = `true ${'x'.repeat(6000)}`
+    const start = ['experiment', 'start', 'x', '--change', 'y']
+    const args = [...start, '--command', line, '--journal', 'j']
     const { code, stdout, stderr } = await runProgram(
       'unshare',
       ['-m', 'sh', '-c', script, directory, process.execPath, main, ...args],

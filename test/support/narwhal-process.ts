@@ -10,6 +10,7 @@ const project = join(import.meta.dirname, '..', '..')
 /** Those of `npm start`, so that tests measure what users run. */
 const nodeFlags =
   /\bnode ((?:--\S+ )*)src\//.exec(packageFacts.scripts.start)?.[1]?.trim().split(' ') ?? []
+const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(packageFacts.scripts.start)?.[1] ?? ''
 const startTimeoutMs = 20_000
 const stopTimeoutMs = 20_000
 
@@ -130,7 +131,7 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
       ...options.trustedKeys.flatMap((key) => ['--trusted-key', key]),
       ...(options.args ?? []),
     ]
-    const env = { PATH: process.env.PATH ?? '', NO_COLOR: '1', ...options.env }
+    const env = { PATH: process.env.PATH ?? '', NO_COLOR: '1', MALLOC_ARENA_MAX: arenas, ...options.env }
     // a directory of the test's own: no configuration file of this machine is picked up
     child = spawn(program, args, {
       cwd: dataDir,

@@ -61,7 +61,8 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
 /** What the user set for a narwhal of their own must not change what the demo shows. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('NARWHAL_'))
-  return Object.fromEntries(entries)
+  // As npm start and the units have it.
+  return { ...Object.fromEntries(entries), MALLOC_ARENA_MAX: '2' }
 }
 
 async function addressIn(child: ChildProcess): Promise<string> {
