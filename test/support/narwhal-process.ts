@@ -131,7 +131,12 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
       ...options.trustedKeys.flatMap((key) => ['--trusted-key', key]),
       ...(options.args ?? []),
     ]
-    const env = { PATH: process.env.PATH ?? '', NO_COLOR: '1', MALLOC_ARENA_MAX: arenas, ...options.env }
+    const env = {
+      PATH: process.env.PATH ?? '',
+      NO_COLOR: '1',
+      MALLOC_ARENA_MAX: arenas,
+      ...options.env,
+    }
     // a directory of the test's own: no configuration file of this machine is picked up
     child = spawn(program, args, {
       cwd: dataDir,
