@@ -1,26 +1,30 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
 import { Command, CommanderError } from 'commander'
 import { isAppError } from '../errors.ts'
-import { addAssess } from './assess.ts'
-import { addBench } from './bench.ts'
-import { addCheckConfig } from './check-config.ts'
-import { addDemo } from './demo.ts'
-import { addDiagnose } from './diagnose.ts'
-import { addDirectNetwork } from './direct-network.ts'
-import { addExperiment } from './experiment.ts'
-import { addGc } from './gc.ts'
-import { addGenerateConfig } from './generate-config.ts'
-import { addKeygen } from './keygen.ts'
-import { addMonitor } from './monitor.ts'
 import { exitCodes, ignoreClosedPipes, paint, tell } from './output.ts'
-import { addPlan } from './plan.ts'
-import { addProjectTemplate } from './project-template.ts'
-import { addServe } from './serve.ts'
-import { addStatus } from './status.ts'
-import { addToken } from './token.ts'
-import { addTroubleshoot } from './troubleshoot.ts'
-import { addVerify } from './verify.ts'
 import { ownVersion } from './version.ts'
+
+/** Every command, in the order of --help. Each is loaded when it is asked for: serve pays for no advice. */
+const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  serve: async () => (await import('./serve.ts')).addServe,
+  status: async () => (await import('./status.ts')).addStatus,
+  monitor: async () => (await import('./monitor.ts')).addMonitor,
+  verify: async () => (await import('./verify.ts')).addVerify,
+  gc: async () => (await import('./gc.ts')).addGc,
+  'check-config': async () => (await import('./check-config.ts')).addCheckConfig,
+  keygen: async () => (await import('./keygen.ts')).addKeygen,
+  token: async () => (await import('./token.ts')).addToken,
+  diagnose: async () => (await import('./diagnose.ts')).addDiagnose,
+  assess: async () => (await import('./assess.ts')).addAssess,
+  plan: async () => (await import('./plan.ts')).addPlan,
+  'generate-config': async () => (await import('./generate-config.ts')).addGenerateConfig,
+  'direct-network': async () => (await import('./direct-network.ts')).addDirectNetwork,
+  experiment: async () => (await import('./experiment.ts')).addExperiment,
+  troubleshoot: async () => (await import('./troubleshoot.ts')).addTroubleshoot,
+  'project-template': async () => (await import('./project-template.ts')).addProjectTemplate,
+  bench: async () => (await import('./bench.ts')).addBench,
+  demo: async () => (await import('./demo.ts')).addDemo,
+}
 
 ignoreClosedPipes()
 const program = new Command('narwhal')
@@ -29,27 +33,9 @@ const program = new Command('narwhal')
   // Inherited by every command below: throws where commander would end the process with its code.
   .exitOverride()
   .addHelpText('after', '\nExit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 failed.')
-for (const add of [
-  addServe,
-  addStatus,
-  addMonitor,
-  addVerify,
-  addGc,
-  addCheckConfig,
-  addKeygen,
-  addGenerateConfig,
-  addToken,
-  addDiagnose,
-  addAssess,
-  addPlan,
-  addBench,
-  addExperiment,
-  addDirectNetwork,
-  addTroubleshoot,
-  addProjectTemplate,
-  addDemo,
-])
-  add(program)
+const asked = process.argv[2] ?? ''
+const loaders = Object.hasOwn(commands, asked) ? [commands[asked]] : Object.values(commands)
+for (const load of loaders) (await load?.())?.(program)
 
 try {
   await program.parseAsync()
