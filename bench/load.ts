@@ -10,6 +10,8 @@ export interface Load {
   readonly paths: readonly string[]
   readonly connections: number
   readonly seconds: number
+  /** Before it counts: a generator that has just started is slower than the server. */
+  readonly warmUpSeconds?: number
 }
 
 export interface LoadResult {

@@ -13,6 +13,9 @@ export interface Measurement extends Pick<Series, 'title' | 'unit' | 'target'> {
   measure(server: BenchServer, workload: Workload): Promise<number>
 }
 
+/** Rates and times only: what a server spends is counted from the first request on. */
+const warmUpSeconds = 0.5
+
 /** Taken in this order in every round, of nginx and narwhal in turn. */
 export const measurements: readonly Measurement[] = [
   {
@@ -20,7 +23,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'µs',
     target: { of: 'nginx', is: 'at most', value: 1.3 },
     measure: async (server, workload) => {
-      const { medianMs } = await askNarinfos(server, workload, 1)
+      const { medianMs } = await askNarinfos(server, workload, 1, warmUpSeconds)
       return medianMs * 1000
     },
   },
@@ -29,7 +32,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'requests/s',
     target: { of: 'nginx', is: 'at least', value: 0.5 },
     measure: async (server, workload) => {
-      const { responses, seconds } = await askNarinfos(server, workload, 25)
+      const { responses, seconds } = await askNarinfos(server, workload, 25, warmUpSeconds)
       return responses / seconds
     },
   },
@@ -62,7 +65,7 @@ function narThroughput(readers: number): Measurement {
     unit: 'MB/s',
     target: { of: 'nginx', is: 'at least', value: 0.9 },
     measure: async (server, workload) => {
-      const { bytes, seconds } = await readNar(server, workload, readers)
+      const { bytes, seconds } = await readNar(server, workload, readers, warmUpSeconds)
       return bytes / seconds / 1e6
     },
   }
@@ -72,10 +75,17 @@ function askNarinfos(
   server: BenchServer,
   { narinfoPaths, seconds }: Workload,
   connections: number,
+  warmUpSeconds = 0,
 ) {
-  return runLoad({ url: server.url, paths: narinfoPaths, connections, seconds })
+  const load = { url: server.url, paths: narinfoPaths, connections, seconds, warmUpSeconds }
+  return runLoad(load)
 }
 
-function readNar(server: BenchServer, { narPath, seconds }: Workload, readers: number) {
-  return runLoad({ url: server.url, paths: [narPath], connections: readers, seconds })
+function readNar(
+  server: BenchServer,
+  { narPath, seconds }: Workload,
+  connections: number,
+  warmUpSeconds = 0,
+) {
+  return runLoad({ url: server.url, paths: [narPath], connections, seconds, warmUpSeconds })
 }

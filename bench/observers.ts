@@ -22,6 +22,7 @@ import { alignTable, formatSpread } from './table.ts'
 const usage = `npm run bench:observers -- [options]
   --rounds N       rounds that count (5)
   --seconds N      length of one measurement (2)
+  --skip-watched   only compare the two benches
   --directory DIR  where the caches go; a tmpfs is best (/dev/shm)
 `
 const titles = [
@@ -32,6 +33,9 @@ const titles = [
   'NAR throughput, 16 readers',
 ] as const
 type Title = (typeof titles)[number]
+/** What a server spends, which other work on the machine does not change as it changes a rate. */
+const spendings = ['CPU time a narinfo, 25 connections', 'CPU time a GB of NAR, 4 readers'] as const
+type Measured = Title | (typeof spendings)[number]
 
 /** The same figures as `narwhal bench` names them, in the unit of the project's own bench. */
 const sameFigures: Readonly<Record<Title, (figures: BenchFigures) => number | undefined>> = {
@@ -66,14 +70,16 @@ async function measureAll(caches: Caches): Promise<void> {
     `${new Date().toISOString().slice(0, 10)}: ${cpu}, ${cores} cores, Node ${node}; load average ${loadBefore} before.`,
   )
   print(`\`npm run bench:observers -- --rounds ${rounds} --seconds ${seconds}\``)
-  print(`\n${await beWatched(narwhal, caches)}\n`)
+  print('')
+  if (!flags['skip-watched']) print(`${await beWatched(narwhal, caches)}\n`)
   print(await compareTools([nginx, narwhal], caches))
 }
 
 /** Metrics scraped every second, 15 times as often as Prometheus does, and one page at / left open. */
 async function beWatched(narwhal: BenchServer, caches: Caches): Promise<string> {
-  const alone = collected()
-  const watched = collected()
+  const all = [...titles, ...spendings] as const
+  const alone = collected(all)
+  const watched = collected(all)
   for (let round = 0; round <= rounds; round++) {
     tell(round === 0 ? 'warming up' : `watched and not, round ${round} of ${rounds}`)
     const turns = [
@@ -92,7 +98,7 @@ async function beWatched(narwhal: BenchServer, caches: Caches): Promise<string> 
   const head = ['narwhal, median (min–max)', 'nobody looks', 'watched', 'watched ÷ not']
   return alignTable(
     head,
-    titles.map((title) => [
+    all.map((title) => [
       `${title}, ${unitOf(title)}`,
       formatSpread(alone[title]),
       formatSpread(watched[title]),
@@ -119,12 +125,12 @@ function watch(url: string): () => void {
 
 /** The project's own bench and the command every user has, in turn, on the same servers. */
 async function compareTools(servers: readonly BenchServer[], caches: Caches): Promise<string> {
-  const own = servers.map(() => collected())
-  const command = servers.map(() => collected())
+  const own = servers.map(() => collected(titles))
+  const command = servers.map(() => collected(titles))
   for (let round = 1; round <= rounds; round++) {
     tell(`bench and narwhal bench, round ${round} of ${rounds}`)
     for (const [at, server] of servers.entries()) {
-      await take(server, caches, own[at] as Collected, round)
+      await take(server, caches, own[at] as Collected<Title>, round)
       const figures = await runCommand(server.url, caches)
       for (const title of titles) {
         const figure = sameFigures[title](figures)
@@ -146,38 +152,45 @@ async function compareTools(servers: readonly BenchServer[], caches: Caches): Pr
 }
 
 async function runCommand(url: string, { small, big }: Caches): Promise<BenchFigures> {
-  const path = (closure: Caches['small']) => printStorePath(closure.root, '/nix/store')
+  const paths = [...big.infos, ...small.infos].map((info) =>
+    printStorePath(info.storePath, '/nix/store'),
+  )
   const [program = process.execPath, ...words] = [
     ...onCore('load'),
     ...[process.execPath, main, 'bench', url, '--json', '--rounds', '1'],
-    ...['--seconds', String(seconds), '--path', path(big), '--path', path(small)],
+    ...['--seconds', String(seconds), ...paths.flatMap((path) => ['--path', path])],
   ]
   const { stdout } = await promisify(execFile)(program, words).catch((error) => error)
   const report: BenchReport = JSON.parse(stdout)
   return report.caches[0]?.figures ?? {}
 }
 
-type Collected = Record<Title, number[]>
+type Collected<T extends Measured> = Record<T, number[]>
 
-function collected(): Collected {
-  return Object.fromEntries(titles.map((title) => [title, []])) as unknown as Collected
+function collected<T extends Measured>(which: readonly T[]): Collected<T> {
+  return Object.fromEntries(which.map((title) => [title, []])) as unknown as Collected<T>
 }
 
-async function take(server: BenchServer, caches: Caches, into: Collected, round: number) {
-  for (const title of titles) {
+async function take<T extends Measured>(
+  server: BenchServer,
+  caches: Caches,
+  into: Collected<T>,
+  round: number,
+) {
+  for (const title of Object.keys(into) as T[]) {
     interrupted.throwIfAborted()
     const figure = await measurementOf(title).measure(server, caches.workload)
     if (round > 0) into[title].push(figure)
   }
 }
 
-function measurementOf(title: Title) {
+function measurementOf(title: Measured) {
   const found = measurements.find((one) => one.title === title)
   if (!found) throw new Error(`no measurement is called "${title}"`)
   return found
 }
 
-function unitOf(title: Title): string {
+function unitOf(title: Measured): string {
   return measurementOf(title).unit
 }
 
@@ -195,6 +208,7 @@ function readFlags() {
           type: 'string',
           default: process.platform === 'linux' ? '/dev/shm' : tmpdir(),
         },
+        'skip-watched': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
