@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: Nix writes its own with the same signs
 /** Words of the language that cannot stand as an attribute name (lexer.l of Nix). */
 const keywords = new Set([
   'if',
@@ -64,8 +63,7 @@ export function quoteLines(text: string, indent: string): string {
 function isExactAsLines(text: string): boolean {
   if (!text.endsWith('\n') || text.indexOf('\n') === text.length - 1) return false
   // A quote before ${ would read as another escape; other control characters stay escapes.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (/'\$|[\u0001-\u0008\u000b-\u001f\u007f]/.test(text)) return false
+  if (/'\$|[^\P{Cc}\t\n]/u.test(text)) return false
   return text.split('\n').some((line) => /^[^ ]/.test(line))
 }
 
