@@ -1,7 +1,7 @@
 /** `npm run bench:closure`: real Nix clients behind a long line: direct, through nginx, narwhal. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import { loadavg, tmpdir } from 'node:os'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
@@ -18,7 +18,7 @@ import { busyLoad, formatReport, type Setting } from './closure/report.ts'
 import type { Results } from './closure/results.ts'
 import { takeRounds } from './closure/rounds.ts'
 import { nginxVersion, startNginxFiles } from './nginx.ts'
-import { onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
+import { memoryDirectory, onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
 import { machineFacts } from './report.ts'
 
 const usage = `npm run bench:closure -- [options]
@@ -137,7 +137,7 @@ function readFlags() {
         seed: { type: 'string', default: '1' },
         directory: {
           type: 'string',
-          default: process.platform === 'linux' ? '/dev/shm' : tmpdir(),
+          default: memoryDirectory,
         },
         json: { type: 'string' },
         write: { type: 'boolean', default: false },

@@ -1,7 +1,7 @@
 /** `npm run bench:observers`: what it costs to be watched, and whether `narwhal bench` tells the truth. */
 import { execFile } from 'node:child_process'
 import { get } from 'node:http'
-import { loadavg, tmpdir } from 'node:os'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ import { type Caches, fillNarwhal, withCaches } from './contest.ts'
 import { measurements } from './measurements.ts'
 import { startNarwhal } from './narwhal.ts'
 import { startNginx } from './nginx.ts'
-import { onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
+import { memoryDirectory, onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
 import { machineFacts } from './report.ts'
 import { spreadOf } from './series.ts'
 import { type BenchServer, onCore } from './server.ts'
@@ -206,7 +206,7 @@ function readFlags() {
         seconds: { type: 'string', default: '2' },
         directory: {
           type: 'string',
-          default: process.platform === 'linux' ? '/dev/shm' : tmpdir(),
+          default: memoryDirectory,
         },
         'skip-watched': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },

@@ -1,4 +1,8 @@
+import { tmpdir } from 'node:os'
 import { messageOf } from '../src/errors.ts'
+
+/** Where a disk is not to be measured too. */
+export const memoryDirectory = process.platform === 'linux' ? '/dev/shm' : tmpdir()
 
 /** Says on stderr what a bench does. */
 export function tell(text: string): void {

@@ -1,12 +1,12 @@
 /** `npm run bench`: narwhal and nginx side by side, on this machine, now. */
 import { appendFile } from 'node:fs/promises'
-import { loadavg, tmpdir } from 'node:os'
+import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { parseSize } from '../src/units.ts'
 import { runContest } from './contest.ts'
 import { nginxVersion } from './nginx.ts'
-import { onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
+import { memoryDirectory, onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
 import { formatReport, machineFacts, type Setting } from './report.ts'
 import { type Series, spreadOf } from './series.ts'
 import { isPinned } from './server.ts'
@@ -63,7 +63,7 @@ function readFlags() {
         'nar-size': { type: 'string', default: '128MiB' },
         directory: {
           type: 'string',
-          default: process.platform === 'linux' ? '/dev/shm' : tmpdir(),
+          default: memoryDirectory,
         },
         profile: { type: 'string' },
         write: { type: 'boolean', default: false },
