@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { atTestEnd } from '../support/at-test-end.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { lastingPort } from '../support/lasting-port.ts'
 import { type NarwhalProcess, startNarwhal } from '../support/narwhal-process.ts'
 import { runProgram } from '../support/program-run.ts'
 import { testWith } from '../support/programs.ts'
@@ -132,7 +133,7 @@ test('R5: a log on a full disk costs the log alone', async () => {
 test('R5: a full disk behind stdout does not keep it from starting', async () => {
   const dataDir = await tempDir('data')
   // it has nobody to tell its address to, so it is told one
-  const port = await freePort()
+  const port = await lastingPort()
   const command = ['serve', '--listen', `127.0.0.1:${port}`, '--data-dir', dataDir]
   const main = join(import.meta.dirname, '../../src/cli/main.ts')
   const full = openSync('/dev/full', 'w')
@@ -148,15 +149,6 @@ test('R5: a full disk behind stdout does not keep it from starting', async () =>
   child.kill('SIGTERM')
   expect(await exited).toEqual([0, null])
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 function fill(descriptor: number): void {
   try {

@@ -91,9 +91,12 @@ describe('S4: an upstream that lies about what is not signed', () => {
       gate.resolve()
       expect((await crowd).end).toBe('clean')
 
-      // Asked for again, it is unpacked beside the request.
-      await requestRaw(url)
-      await narwhal.logged(/removed nar\//)
+      // Asked for again when nothing else is under way, it is unpacked beside the request.
+      const askAgain = async () => {
+        await requestRaw(url)
+        return narwhal.stderr
+      }
+      await expect.poll(askAgain, { timeout: 20_000, interval: 100 }).toMatch(/removed nar\//)
       await expect.poll(() => kept(stage)).toEqual([`${other.storePath.hash}.narinfo`])
       expect((await stage.narinfo()).status).toBe(200)
       expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })

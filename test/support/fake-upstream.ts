@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Answer, sendAnswer } from './answer.ts'
 import { atTestEnd } from './at-test-end.ts'
 import { type HttpHeader, headEnd, headerOf, parseHead } from './http-head.ts'
+import { lastingPort } from './lasting-port.ts'
 import { empty, plainAnswer, servedFile } from './served-file.ts'
 
 /** A request as the upstream saw it. */
@@ -82,8 +83,8 @@ export async function startFakeUpstream(root: string): Promise<FakeUpstream> {
   const scripts: LiveScript[] = []
   const sockets = new Set<Socket>()
   let busy = 0
-  let server = await listen(0)
-  const { port } = server.address() as AddressInfo
+  const port = await lastingPort()
+  let server = await listen()
 
   const upstream: FakeUpstream = {
     url: `http://127.0.0.1:${port}`,
@@ -122,7 +123,7 @@ export async function startFakeUpstream(root: string): Promise<FakeUpstream> {
       await closed
     },
     async up() {
-      if (!server.listening) server = await listen(port)
+      if (!server.listening) server = await listen()
     },
     close: () => upstream.down(),
     [Symbol.asyncDispose]: () => upstream.down(),
@@ -130,7 +131,7 @@ export async function startFakeUpstream(root: string): Promise<FakeUpstream> {
   atTestEnd(upstream.close)
   return upstream
 
-  async function listen(onPort: number): Promise<Server> {
+  async function listen(): Promise<Server> {
     const listener = createServer({ noDelay: true }, (socket) => {
       sockets.add(socket)
       // resets are what clients of this server do; 'close' follows and says enough
@@ -138,7 +139,7 @@ export async function startFakeUpstream(root: string): Promise<FakeUpstream> {
       socket.on('close', () => sockets.delete(socket))
       serveConnection(socket)
     })
-    listener.listen(onPort, '127.0.0.1')
+    listener.listen(port, '127.0.0.1')
     await once(listener, 'listening')
     return listener
   }

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import packageFacts from '../../package.json' with { type: 'json' }
 import { atTestEnd } from './at-test-end.ts'
+import { lastingPort } from './lasting-port.ts'
 import { tempDir } from './temp-dir.ts'
 
 const project = join(import.meta.dirname, '..', '..')
@@ -69,7 +70,7 @@ export interface NarwhalProcess extends AsyncDisposable {
 export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProcess> {
   const dataDir = options.dataDir ?? (await tempDir('data'))
   const output = { stdout: '', stderr: '', listeners: new Set<() => void>() }
-  let port = 0
+  let port = await lastingPort()
   let child: ChildProcess
   await start()
 
