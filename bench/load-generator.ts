@@ -6,9 +6,8 @@ import { runLoad } from '../src/cli/bench/load.ts'
 import { siteOf } from '../src/cli/bench/site.ts'
 import type { Load, LoadResult } from './load.ts'
 
-const { url, warmUpSeconds = 0, ...load }: Load = JSON.parse(process.argv[2] ?? '{}')
+const { url, ...load }: Load = JSON.parse(process.argv[2] ?? '{}')
 const site = siteOf(new URL(url), 'narwhal-bench')
-if (warmUpSeconds > 0) await runLoad({ site, ...load, seconds: warmUpSeconds })
 const { responses, bytes, seconds, firstError, latencyMs } = await runLoad({ site, ...load })
 if (firstError !== undefined) throw new Error(`unexpected answer: ${firstError}`)
 if (bytes === 0) throw new Error(`not a byte came within ${load.seconds} s`)

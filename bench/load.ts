@@ -11,7 +11,7 @@ export interface Load {
   readonly connections: number
   readonly seconds: number
   /** Before it counts: a generator that has just started is slower than the server. */
-  readonly warmUpSeconds?: number
+  readonly leadSeconds?: number
 }
 
 export interface LoadResult {

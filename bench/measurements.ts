@@ -14,7 +14,7 @@ export interface Measurement extends Pick<Series, 'title' | 'unit' | 'target'> {
 }
 
 /** Rates and times only: what a server spends is counted from the first request on. */
-const warmUpSeconds = 0.5
+const leadSeconds = 0.5
 
 /** Taken in this order in every round, of nginx and narwhal in turn. */
 export const measurements: readonly Measurement[] = [
@@ -23,7 +23,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'µs',
     target: { of: 'nginx', is: 'at most', value: 1.3 },
     measure: async (server, workload) => {
-      const { medianMs } = await askNarinfos(server, workload, 1, warmUpSeconds)
+      const { medianMs } = await askNarinfos(server, workload, 1, leadSeconds)
       return medianMs * 1000
     },
   },
@@ -32,7 +32,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'requests/s',
     target: { of: 'nginx', is: 'at least', value: 0.5 },
     measure: async (server, workload) => {
-      const { responses, seconds } = await askNarinfos(server, workload, 25, warmUpSeconds)
+      const { responses, seconds } = await askNarinfos(server, workload, 25, leadSeconds)
       return responses / seconds
     },
   },
@@ -65,7 +65,7 @@ function narThroughput(readers: number): Measurement {
     unit: 'MB/s',
     target: { of: 'nginx', is: 'at least', value: 0.9 },
     measure: async (server, workload) => {
-      const { bytes, seconds } = await readNar(server, workload, readers, warmUpSeconds)
+      const { bytes, seconds } = await readNar(server, workload, readers, leadSeconds)
       return bytes / seconds / 1e6
     },
   }
@@ -75,9 +75,9 @@ function askNarinfos(
   server: BenchServer,
   { narinfoPaths, seconds }: Workload,
   connections: number,
-  warmUpSeconds = 0,
+  leadSeconds = 0,
 ) {
-  const load = { url: server.url, paths: narinfoPaths, connections, seconds, warmUpSeconds }
+  const load = { url: server.url, paths: narinfoPaths, connections, seconds, leadSeconds }
   return runLoad(load)
 }
 
@@ -85,7 +85,7 @@ function readNar(
   server: BenchServer,
   { narPath, seconds }: Workload,
   connections: number,
-  warmUpSeconds = 0,
+  leadSeconds = 0,
 ) {
-  return runLoad({ url: server.url, paths: [narPath], connections, seconds, warmUpSeconds })
+  return runLoad({ url: server.url, paths: [narPath], connections, seconds, leadSeconds })
 }

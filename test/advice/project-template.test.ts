@@ -205,7 +205,7 @@ describe('its parts', () => {
     expect(section(pageOf(), '## Upgrade plan')).not.toContain('Prices ')
   })
 
-  test('every command, metric and file it names exists', { timeout: 90_000 }, async () => {
+  test('every command, metric and file it names exists', { timeout: 180_000 }, async () => {
     const pages = roles.map((role) => pageOf({ role }))
     const commands = pages.flatMap(commandsIn)
     expect(commands.length).toBeGreaterThan(30)

@@ -92,7 +92,7 @@ describe('the tree', () => {
 })
 
 describe('what it names exists', () => {
-  test('each command of narwhal and each of its flags', { timeout: 90_000 }, async () => {
+  test('each command of narwhal and each of its flags', { timeout: 180_000 }, async () => {
     const commands = symptoms.flatMap((symptom) => textsOf(symptom).flatMap(commandsIn))
     expect(commands.length).toBeGreaterThan(40)
     expect(await missingCommands(commands)).toEqual([])

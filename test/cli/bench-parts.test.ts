@@ -108,6 +108,47 @@ test('a server that only fails is left alone soon', async () => {
   expect(result.seconds).toBeLessThan(10)
 })
 
+test('what comes in the lead is told apart; connections begin apart in it, and all before its end', async () => {
+  const begun: number[] = []
+  const port = await listen((socket) => {
+    begun.push(performance.now())
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+  })
+  const site = siteOf(new URL(`http://127.0.0.1:${port}`), 'test')
+  const load = { site, paths: ['/'], connections: 4, seconds: 0.2, leadSeconds: 0.8 }
+  const { lead, responses, bytes, seconds, errors } = await runLoad(load)
+  expect(errors).toBe(0)
+  expect(begun.length).toBe(4)
+  // One after another, each a quarter of the lead after the one before; late ones at its end.
+  expect((begun.at(-1) as number) - (begun[0] as number)).toBeGreaterThan(300)
+  expect(lead.seconds).toBeGreaterThan(0.7)
+  expect(seconds).toBeGreaterThan(0.15)
+  for (const amount of [lead, { responses, bytes }]) {
+    expect(amount.responses).toBeGreaterThan(0)
+    expect(Math.abs(amount.bytes - 2 * amount.responses)).toBeLessThanOrEqual(2 * 4)
+  }
+})
+
+test('the lead takes a quarter of the bytes at most, and then all connections are there', async () => {
+  const piece = Buffer.alloc(10_000)
+  let begun = 0
+  const port = await listen((socket) => {
+    begun += 1
+    socket.on('data', () => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${piece.length}\r\n\r\n`)
+      socket.write(piece)
+    })
+  })
+  const site = siteOf(new URL(`http://127.0.0.1:${port}`), 'test')
+  const limits = { seconds: 30, leadSeconds: 30, maxBytes: 1_000_000 }
+  const { lead, bytes } = await runLoad({ site, paths: ['/'], connections: 8, ...limits })
+  expect(begun).toBe(8)
+  expect(lead.bytes).toBeGreaterThanOrEqual(250_000)
+  expect(lead.bytes).toBeLessThan(400_000)
+  expect(lead.bytes + bytes).toBeGreaterThanOrEqual(1_000_000)
+  expect(lead.bytes + bytes).toBeLessThan(1_200_000)
+})
+
 test('a login goes along, and only as a header', () => {
   const site = siteOf(new URL('https://me:s%C3%A9cret@cache.example/a/'), 'test/1')
   expect(site).toMatchObject({ host: 'cache.example', port: 443, isTls: true, basePath: '/a' })

@@ -18,7 +18,7 @@ import { runCommand } from './run-command.ts'
 
 /** Enough for counts; figures mean nothing. */
 const short = ['--seconds', '0.1', '--rounds', '1']
-const patience = 90_000
+const patience = 180_000
 const allKeys = figures.map(({ key }) => key)
 
 async function subject(): Promise<{ cache: SyntheticCache; upstream: FakeUpstream; root: string }> {

@@ -11,7 +11,7 @@ import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { main, runCommand } from './run-command.ts'
 
-const patience = 90_000
+const patience = 180_000
 
 /** A directory with a journal to be, and a file that says how long the command under test takes. */
 async function bench() {
@@ -87,10 +87,11 @@ test(
   'what differs no more than its rounds do is no difference',
   async () => {
     const { run, start, directory } = await bench()
-    // 50 ms, then 100, 150, 50, …: what is noise is the same before and after
-    const line = 'n=$(cat n); echo $(((n + 1) % 3)) >n; sleep 0.$((n * 5 + 5))'
+    // 0.3 s, then 0.6, 0.9, 0.3, …: what is noise is the same before and after, and more than what a
+    // busy machine adds
+    const line = 'n=$(cat n); echo $(((n + 1) % 3)) >n; sleep 0.$((n * 3 + 3))'
     await writeFile(join(directory, 'n'), '0')
-    await start('nothing', '--command', line.replace('0.$', '0.0$'), '--warmups', '0')
+    await start('nothing', '--command', line, '--warmups', '0')
     const measured = await run('measure')
     expect(measured.code).toBe(0)
     expect(measured.stdout).toContain('No difference beyond the noise.')
@@ -195,10 +196,10 @@ test(
       said += text
     })
     const pid = () => readFile(join(directory, 'pid'), 'utf8').catch(() => '')
-    await expect.poll(pid, { timeout: 20_000 }).toMatch(/^\d+\n$/)
+    await expect.poll(pid).toMatch(/^\d+\n$/)
     const shell = Number(await pid())
     child.kill('SIGINT')
-    const [code] = await once(child, 'exit')
+    const [code] = await once(child, 'close')
     expect(code).toBe(130)
     expect(said).toContain('experiment: interrupted')
     await expect(stat(journal)).rejects.toThrow('ENOENT')
@@ -207,7 +208,7 @@ test(
         () => true,
         () => false,
       )
-    await expect.poll(isThere, { timeout: 20_000 }).toBe(false)
+    await expect.poll(isThere).toBe(false)
   },
   patience,
 )
@@ -228,11 +229,11 @@ test(
   'prepares each round of a command without timing it',
   async () => {
     const { start, directory, log } = await bench()
-    const prepare = 'echo x >>prepared; sleep 0.2'
+    const prepare = 'echo x >>prepared; sleep 1'
     await start('prepared', '--command', 'true', '--prepare', prepare, '--warmups', '2')
     expect((await readFile(join(directory, 'prepared'), 'utf8')).length).toBe(2 * (2 + 3))
     const { experiments } = await log()
-    expect(experiments[0].baselines[0].figures[0].max).toBeLessThan(0.2)
+    expect(experiments[0].baselines[0].figures[0].max).toBeLessThan(1)
   },
   patience,
 )

@@ -32,7 +32,7 @@ test('deletes what was not read for so long, and only that', async () => {
   expect(await gc('--older-than', '156h')).toEqual({ ...dry, dryRun: false })
   expect(await files()).toBe(6)
   await expectSoundDataDir(dataDir)
-}, 60_000)
+})
 
 test('goes down to a size, beginning with what was read longest ago', async () => {
   const { dataDir, gc, oldestFirst } = await prepared()
@@ -46,7 +46,7 @@ test('goes down to a size, beginning with what was read longest ago', async () =
   )
   expect(result.keptBytes + (sizes[result.nars.length - 1] ?? 0)).toBeGreaterThan(2 * 1024 * 1024)
   await expectSoundDataDir(dataDir, { maxBytes: 2 * 1024 * 1024 })
-}, 60_000)
+})
 
 test('a wrong duration is wrong usage', async () => {
   const { code, stderr } = await runCommand(['gc', '--older-than', 'soon'])

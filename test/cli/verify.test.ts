@@ -76,7 +76,7 @@ async function prepared() {
 test('finds nothing wrong with a sound cache', async () => {
   const { verify } = await prepared()
   expect(await verify()).toMatchObject({ code: 0, damaged: 0, findings: [], isComplete: true })
-}, 60_000)
+})
 
 test('names what is flipped, cut, gone, empty, misnamed or forged', async () => {
   const { cache, verify, at, flip } = await prepared()
@@ -98,7 +98,7 @@ test('names what is flipped, cut, gone, empty, misnamed or forged', async () => 
   expect(byFile.get(narinfoOf(forged))).toMatch(/^untrusted: .*wrong signature/)
   expect(byFile.get(stranger.url)).toMatch(/^orphan/)
   expect(byFile.get('nar/notes.txt')).toMatch(/^foreign/)
-}, 60_000)
+})
 
 test('--repair fetches what is flipped, cut, gone or garbled again, and touches nothing else', async () => {
   const { cache, upstream, dataDir, verify, at, flip, expectAsAtOrigin } = await prepared()
@@ -120,7 +120,7 @@ test('--repair fetches what is flipped, cut, gone or garbled again, and touches 
   await rm(at('nar/notes.txt'))
   expect(await verify()).toMatchObject({ code: 0, damaged: 0 })
   await expectSoundDataDir(dataDir)
-}, 60_000)
+})
 
 test('a damaged NAR of two paths is told once, fetched once, and back for both', async () => {
   const { cache, upstream, verify, flip, expectAsAtOrigin } = await prepared()
@@ -130,7 +130,7 @@ test('a damaged NAR of two paths is told once, fetched once, and back for both',
   expect(found).toMatchObject({ code: 0, damaged: 1, repaired: 1 })
   expect(upstream.count(/^\/nar\//)).toBe(1)
   await expectAsAtOrigin([cache.twin, cache.infos.at(-1) as NarInfo])
-}, 60_000)
+})
 
 test('a NAR that no narinfo promises is fetched again by its name', async () => {
   const { cache, verify, at, flip, dataDir } = await prepared()
@@ -141,7 +141,7 @@ test('a NAR that no narinfo promises is fetched again by its name', async () => 
   await flip(orphan.url)
   expect(await verify('--repair')).toMatchObject({ code: 0, damaged: 1, repaired: 1 })
   expect((await readFile(at(orphan.url))).equals(await cache.bytesOf(orphan))).toBe(true)
-}, 60_000)
+})
 
 test('a NAR that is gone is missed and fetched again, also where the index was lost', async () => {
   const { cache, verify, at, dataDir, expectAsAtOrigin } = await prepared()
@@ -150,7 +150,7 @@ test('a NAR that is gone is missed and fetched again, also where the index was l
   const found = await verify('--repair')
   expect(found).toMatchObject({ code: 0, damaged: 1, repaired: 1 })
   await expectAsAtOrigin([cache.twin, cache.infos.at(-1) as NarInfo])
-}, 60_000)
+})
 
 test('what no upstream has is lost, what is out of reach is deleted and comes when asked for', async () => {
   const { cache, upstream, dataDir, verify, flip, isThere } = await prepared()
@@ -176,7 +176,7 @@ test('what no upstream has is lost, what is out of reach is deleted and comes wh
   })
   const answer = await requestRaw(`${narwhal.url}/${away.url}`)
   expect(answer.body.equals(await cache.bytesOf(away))).toBe(true)
-}, 60_000)
+})
 
 test('a narinfo that is damaged comes back from the index while all upstreams are away', async () => {
   const cache = await syntheticCache({ paths: 1, totalBytes: 100_000 })
@@ -197,7 +197,7 @@ test('a narinfo that is damaged comes back from the index while all upstreams ar
   const { code, stdout } = await runCommand(args, { env })
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, damaged: 1, repaired: 1 })
   expect(await readFile(file, 'utf8')).toBe(printNarInfo(info))
-}, 60_000)
+})
 
 test('a narinfo that is damaged and out of reach goes, and its sound NAR stays', async () => {
   const { cache, upstream, dataDir, verify, at, isThere } = await prepared()
@@ -208,7 +208,7 @@ test('a narinfo that is damaged and out of reach goes, and its sound NAR stays',
   const found = await verify('--repair')
   expect(found).toMatchObject({ code: 1, damaged: 1, lost: 0, unreachable: 1 })
   expect(await isThere(info)).toEqual([false, true])
-}, 60_000)
+})
 
 test('a repair that is interrupted is gone on with', async () => {
   const { cache, upstream, dataDir, args, verify, flip, expectAsAtOrigin } = await prepared()
@@ -221,7 +221,7 @@ test('a repair that is interrupted is gone on with', async () => {
     ...{ env: { PATH: process.env.PATH ?? '' }, stdio: 'ignore' },
   })
   const ended = once(child, 'exit')
-  await expect.poll(() => held.hits, { timeout: 20_000 }).toBe(1)
+  await expect.poll(() => held.hits).toBe(1)
   child.kill('SIGINT')
   expect(await ended).toEqual([1, null])
   expect(await readdir(dataDir)).toContain('verify.cursor')
@@ -231,7 +231,7 @@ test('a repair that is interrupted is gone on with', async () => {
   expect(rest).toMatchObject({ code: 0, damaged: 3, repaired: 3, isComplete: true })
   await expectAsAtOrigin(damaged)
   expect(await readdir(dataDir)).not.toContain('verify.cursor')
-}, 60_000)
+})
 
 test('goes on where an interrupted run stopped', async () => {
   const { cache, dataDir, verify } = await prepared()
@@ -242,7 +242,7 @@ test('goes on where an interrupted run stopped', async () => {
   expect(rest.files).toBe(all.files)
   expect(rest.bytes).toBeLessThan(all.bytes)
   expect(await readdir(dataDir)).not.toContain('verify.cursor')
-}, 60_000)
+})
 
 test('says what to do while a server has the directory, and where there is none', async () => {
   const { cache, dataDir, args } = await prepared()
@@ -253,7 +253,7 @@ test('says what to do while a server has the directory, and where there is none'
   const nowhere = await runCommand(['verify', '--data-dir', join(dataDir, 'nowhere')])
   expect(nowhere.code).toBe(3)
   expect(nowhere.stderr).toMatch(/no data directory/)
-}, 60_000)
+})
 
 type NarInfos = [NarInfo, NarInfo, NarInfo, NarInfo, NarInfo, ...NarInfo[]]
 type Told = Readonly<Record<'file' | 'outcome', string>>

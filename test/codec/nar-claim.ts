@@ -26,8 +26,8 @@ export async function claimOf(
   return { path, compression: 'zstd', narHash, narSize: bytes.length, ...rest }
 }
 
-/** A thread that steps back may wait long for a busy CPU. */
-export const patience = { timeout: 20_000 }
+/** A thread that steps back may wait long for a busy CPU: others have 20 and 60 times its share. */
+export const patience = { timeout: 120_000 }
 
 /** Waits until this process, its threads included, has the file open `count` times. */
 export async function openFiles(path: string, count: number): Promise<void> {

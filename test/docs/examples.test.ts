@@ -23,7 +23,7 @@ test.concurrent.each(names)(
   async (name) => {
     expectPage(`${name}.md`, await examplePage(name))
   },
-  120_000,
+  180_000,
 )
 
 test('every machine has its page, and docs/examples/README.md lists them', () => {

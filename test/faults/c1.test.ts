@@ -29,9 +29,9 @@ describe('C1: of the clients of one download', () => {
       const { upstream } = stage
       const { join, isThere, open } = await pausedAt(stage, 0.3)
       const sole = join()
-      await expect.poll(isThere(sole), { timeout: 10_000 }).toBe(true)
+      await expect.poll(isThere(sole)).toBe(true)
       sole.leave()
-      await expect.poll(() => upstream.connections, { timeout: 10_000 }).toBe(0)
+      await expect.poll(() => upstream.connections).toBe(0)
       open()
       upstream.forget()
       expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
@@ -45,14 +45,12 @@ describe('C1: of the clients of one download', () => {
     const { upstream } = stage
     const { join, isThere, open } = await pausedAt(stage, 0.7)
     const sole = join()
-    await expect.poll(isThere(sole), { timeout: 10_000 }).toBe(true)
+    await expect.poll(isThere(sole)).toBe(true)
     sole.leave()
     await sole.fate
     open()
-    await expect.poll(() => upstream.busy, { timeout: 10_000 }).toBe(0)
-    await expect
-      .poll(async () => (await stage.nar()).header('x-narwhal'), { timeout: 10_000 })
-      .toBe('disk')
+    await expect.poll(() => upstream.busy).toBe(0)
+    await expect.poll(async () => (await stage.nar()).header('x-narwhal')).toBe('disk')
     expect(upstream.count(isNar)).toBe(1)
   })
 
@@ -61,9 +59,7 @@ describe('C1: of the clients of one download', () => {
     const { join, isThere, open } = await pausedAt(stage, 0.3)
     const members = Array.from({ length: 50 }, join)
     const [first, ...others] = members as [ReturnType<typeof join>, ...ReturnType<typeof join>[]]
-    await expect
-      .poll(() => members.every((member) => isThere(member)()), { timeout: 10_000 })
-      .toBe(true)
+    await expect.poll(() => members.every((member) => isThere(member)())).toBe(true)
     first.leave()
     open()
     const fates = await Promise.all(others.map(({ fate }) => fate))
@@ -75,11 +71,9 @@ describe('C1: of the clients of one download', () => {
     const { upstream } = stage
     const { join, isThere, open } = await pausedAt(stage, 0.3)
     const members = Array.from({ length: 50 }, join)
-    await expect
-      .poll(() => members.every((member) => isThere(member)()), { timeout: 10_000 })
-      .toBe(true)
+    await expect.poll(() => members.every((member) => isThere(member)())).toBe(true)
     for (const member of members) member.leave()
-    await expect.poll(() => upstream.connections, { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => upstream.connections).toBe(0)
     open()
   })
 })

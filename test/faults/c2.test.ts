@@ -40,9 +40,7 @@ test(`C2: ${readers} readers at 1 KB/s on one NAR of ${narBytes / MiB} MiB: boun
     // the whole of it for those who read: cold, beside the slow, and then from the disk
     for (let round = 0; round < 2; round += 1)
       expect((await joinCrowd(narwhal.port, `/${info.url}`, bytes).fate).isRight).toBe(true)
-    await expect
-      .poll(() => members.every(({ receivedBytes }) => receivedBytes > 0), { timeout: 20_000 })
-      .toBe(true)
+    await expect.poll(() => members.every(({ receivedBytes }) => receivedBytes > 0)).toBe(true)
     return members
   }
   const slow = await stage.expectQuickHits(load, { atOnce: readers })
@@ -90,11 +88,11 @@ test(`C2: ${streams.all} streams, of which ${streams.stalled} stand still, in 30
     return fates
   })
   const streaming = () => streamsOf(stage)
-  await expect.poll(streaming, { timeout: 30_000 }).toBe(streams.all)
+  await expect.poll(streaming).toBe(streams.all)
   gate.resolve()
   const fates = (await Promise.all(reading)).flat()
   expect(fates.filter(({ isRight }) => !isRight)).toEqual([])
-  expect(await streaming()).toBe(standing.length)
+  await expect.poll(streaming).toBe(standing.length)
   clearInterval(watch)
   console.info(`${streams.all} streams: ${Math.round(peak / 1e6)} MB resident at peak`)
   expect(peak).toBeLessThanOrEqual(maxResidentBytes)
@@ -119,7 +117,7 @@ test.runIf(isLong)(
     const slow = join({ bytesPerSecond: (2 * MiB) / 60, everyMs: 60_000 })
     // the client cannot tell: it has not taken what came before the end
     const streams = () => streamsOf(stage)
-    await expect.poll(streams, { timeout: 20_000 }).toBe(2)
+    await expect.poll(streams).toBe(2)
     const patience = { timeout: standstillMs + 120_000, interval: 1000 }
     await expect.poll(streams, patience).toBe(1)
     const cutAfterMs = performance.now() - startedAt

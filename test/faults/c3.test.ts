@@ -6,7 +6,7 @@ const clients = 1000
 
 faultTest(
   `C3: ${clients} clients want one cold NAR: one fetch`,
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async (stage) => {
     const { narwhal, upstream, info, bytes } = stage
     const read = () => joinCrowd(narwhal.port, `/${info.url}`, bytes).fate
@@ -21,7 +21,7 @@ faultTest(
 
 faultTest(
   `C3: ${clients} clients want one cold narinfo: one question`,
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async (stage) => {
     const { narwhal, upstream, info } = stage
     upstream.delayMs = 500

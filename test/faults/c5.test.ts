@@ -10,7 +10,7 @@ const mayGrowBytes = 100 * MiB
 
 faultTest(
   `C5: ${requests} requests pipelined on one connection are answered in order`,
-  { paths: 3, totalBytes: 60_000, timeout: 120_000 },
+  { paths: 3, totalBytes: 60_000, timeout: 180_000 },
   async (stage) => {
     const { narwhal, cache } = stage
     const asked = Array.from({ length: requests }, (_, at) => {
@@ -36,7 +36,7 @@ faultTest(
 
 faultTest(
   'C5: a client that pipelines and never reads is no burden',
-  { totalBytes: 4_000_000, timeout: 60_000 },
+  { totalBytes: 4_000_000, timeout: 180_000 },
   async (stage) => {
     const { narwhal, info } = stage
     await stage.nar()

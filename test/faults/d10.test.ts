@@ -21,17 +21,27 @@ async function smallCache(paths: number, totalBytes: number) {
   })
   const [info] = cache.infos
   if (!info) throw new Error('no paths')
+  /** Waits until so many clients follow the one download. */
+  const followedBy = async (readers: number) => {
+    const followers = async () => {
+      const response = await fetch(`${server.url}/api/v1/status`)
+      const { downloads } = (await response.json()) as { downloads: { readers: number }[] }
+      return downloads.map((download) => download.readers)
+    }
+    await expect.poll(followers).toEqual([readers])
+  }
   // who has not seen the narinfo cannot hold the NAR against its NarHash
   for (const { storePath } of cache.infos) await fetch(`${server.url}/${storePath.hash}.narinfo`)
-  return { cache, upstream, server, info, nars: join(server.dataDir, 'cache', 'nar') }
+  const nars = join(server.dataDir, 'cache', 'nar')
+  return { cache, upstream, server, info, nars, followedBy }
 }
 
 test('D10 a NAR larger than the cache passes through unkept, to all who ask at once by one fetch', async () => {
-  const { cache, upstream, server, info, nars } = await smallCache(1, 16 * MiB)
+  const { cache, upstream, server, info, nars, followedBy } = await smallCache(1, 16 * MiB)
   const gate = Promise.withResolvers<void>()
   upstream.script(/^\/nar\//, waitFor(gate.promise), { times: 1 })
   const clients = [1, 2, 3].map(() => fetch(`${server.url}/${info.url}`))
-  await expect.poll(() => upstream.count(/^\/nar\//)).toBe(1)
+  await followedBy(3)
   gate.resolve()
   const truth = await cache.bytesOf(info)
   const bodies = await Promise.all(
@@ -59,12 +69,12 @@ test('D10 who comes when its beginning has passed through gets a fetch of its ow
 })
 
 test('D10 a client that stops reading holds up nobody else, and has its whole file in the end', async () => {
-  const { cache, upstream, server, info } = await smallCache(1, 32 * MiB)
+  const { cache, upstream, server, info, followedBy } = await smallCache(1, 32 * MiB)
   const gate = Promise.withResolvers<void>()
   upstream.script(/^\/nar\//, waitFor(gate.promise), { times: 1 })
   const slow = fetch(`${server.url}/${info.url}`)
   const fast = fetch(`${server.url}/${info.url}`)
-  await expect.poll(() => upstream.count(/^\/nar\//)).toBe(1)
+  await followedBy(2)
   gate.resolve()
   const truth = await cache.bytesOf(info)
   await slow
@@ -93,8 +103,8 @@ test('D10 eviction leaves those alone who are reading', async () => {
   const slow = await fetch(`${server.url}/${first.url}`)
   expect(slow.headers.get('x-narwhal')).toBe('disk')
   for (const info of others) await expectServed(server.url, cache, info)
-  const names = await readdir(join(server.dataDir, 'cache', 'nar'))
-  expect(names).not.toContain(first.url.replace('nar/', ''))
+  const names = () => readdir(join(server.dataDir, 'cache', 'nar'))
+  await expect.poll(names).not.toContain(first.url.replace('nar/', ''))
   expect(Buffer.from(await slow.arrayBuffer()).equals(await cache.bytesOf(first))).toBe(true)
   await expectSoundDataDir(server.dataDir, { maxBytes })
 })

@@ -55,7 +55,7 @@ test(`D2 ${powerCuts} power cuts under load: what has its name is whole, and the
     wrapper: loopFilesystem(dataDir, join(images, `cut-${powerCuts - 1}`)),
   })
   for (const info of cache.infos) await expectServed(server.url, cache, info)
-}, 120_000)
+})
 
 /** The index may be behind, and downloads may lie about; all else must be right. */
 async function flawsOf(image: string, directory: string): Promise<string[]> {

@@ -44,7 +44,7 @@ testStrace(
     expect(await readdir(join(server.dataDir, 'cache', 'nar'))).toEqual([])
     await expect.poll(() => readdir(join(server.dataDir, 'tmp'))).toEqual([])
   },
-  60_000,
+  180_000,
 )
 
 testStrace(
@@ -67,7 +67,7 @@ testStrace(
     await expect.poll(async () => (await kept()).length).toBe(cache.infos.length)
     await expectSoundDataDir(server.dataDir)
   },
-  60_000,
+  180_000,
 )
 
 testStrace(
@@ -91,7 +91,7 @@ testStrace(
     await server.logged(/cannot be read \(EIO/)
     await expectSoundDataDir(dataDir)
   },
-  60_000,
+  180_000,
 )
 
 testLoop(
@@ -123,7 +123,7 @@ testLoop(
     await expectQuickHits(server, serveAll, { path: `/${kept[0]?.storePath.hash}.narinfo` })
     await server.logged(/passing everything on without keeping it/)
   },
-  60_000,
+  180_000,
 )
 
 for (const lost of [[], ['index.sqlite'], ['lock']])
@@ -157,5 +157,5 @@ for (const lost of [[], ['index.sqlite'], ['lock']])
       expect(await readdir(dataDir, { recursive: true })).toEqual(listing)
       if (!lost.includes('index.sqlite')) await expectSoundDataDir(dataDir)
     },
-    60_000,
+    180_000,
   )

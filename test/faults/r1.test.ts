@@ -8,7 +8,7 @@ const clients = 300
 
 faultTest(
   `R1: ${clients} clients and ${descriptors} file descriptors: it sheds, and recovers`,
-  { wrapper: descriptorLimit(descriptors), totalBytes: 8_000_000, timeout: 120_000 },
+  { wrapper: descriptorLimit(descriptors), totalBytes: 8_000_000, timeout: 180_000 },
   async (stage) => {
     const { narwhal, info, bytes } = stage
     await stage.narinfo()

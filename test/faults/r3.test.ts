@@ -16,7 +16,7 @@ async function crowdInFlight({ narwhal, upstream, info, bytes }: FaultStage) {
     joinCrowd(narwhal.port, `/${info.url}`, bytes),
   )
   const haveBegun = () => members.every(({ receivedBytes }) => receivedBytes > 0)
-  await expect.poll(haveBegun, { timeout: 10_000 }).toBe(true)
+  await expect.poll(haveBegun).toBe(true)
   return { members, open: gate.resolve }
 }
 
@@ -35,7 +35,7 @@ function stopTest(
   body: (stage: FaultStage) => Promise<void>,
   options: StageOptions = {},
 ): void {
-  test(title, { timeout: 60_000 }, async () => {
+  test(title, { timeout: 180_000 }, async () => {
     const stage = await faultStage({ totalBytes: 2_000_000, compression: 'none', ...options })
     await body(stage)
     await stage.narwhal.stop()

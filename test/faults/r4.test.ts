@@ -28,7 +28,7 @@ async function configured(settings: Settings) {
   async function reload(outcome: RegExp): Promise<string> {
     const before = narwhal.stderr.length
     narwhal.signal('SIGHUP')
-    await expect.poll(() => narwhal.stderr.slice(before), { timeout: 10_000 }).toMatch(outcome)
+    await expect.poll(() => narwhal.stderr.slice(before)).toMatch(outcome)
     return narwhal.stderr.slice(before)
   }
   const get = (path: string) => requestRaw(`${narwhal.url}/${path}`)
@@ -156,6 +156,6 @@ test('R4: what runs while the configuration changes ends with the old one', asyn
   expect((await late.fate).isRight).toBe(true)
   expect(upstream.count(`/${info.url}`)).toBe(1)
   // and then the old upstream is let go
-  await expect.poll(() => upstream.connections, { timeout: 10_000 }).toBe(0)
+  await expect.poll(() => upstream.connections).toBe(0)
   await narwhal.stop()
 })

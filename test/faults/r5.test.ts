@@ -144,7 +144,7 @@ test('R5: a full disk behind stdout does not keep it from starting', async () =>
   atTestEnd(() => void child.kill('SIGKILL'))
   closeSync(full)
   const status = () => requestRaw(`http://127.0.0.1:${port}/`).then(({ status }) => status, String)
-  await expect.poll(status, { timeout: 10_000 }).toBe(200)
+  await expect.poll(status).toBe(200)
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   expect(await exited).toEqual([0, null])

@@ -10,9 +10,9 @@ import { type NarInfo, printNarInfo } from '../../src/nix/narinfo.ts'
 import { formatPublicKey, generateSecretKey, signText } from '../../src/nix/signature.ts'
 import { parseBaseName } from '../../src/nix/store-path.ts'
 import { MiB } from '../../src/units.ts'
-import { auditDataDir } from '../support/audit-data-dir.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
+import { expectSoundDataDir } from '../support/oracles.ts'
 import { requestRaw } from '../support/raw-http.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -86,7 +86,7 @@ async function trapCache({ file, narSize, narHash }: Trap) {
 
 describe('S6: an archive that is a trap', () => {
   for (const [name, make] of Object.entries(traps)) {
-    test(`${name} is refused, in bounded memory`, { timeout: 60_000 }, async () => {
+    test(`${name} is refused, in bounded memory`, { timeout: 180_000 }, async () => {
       const { narwhal, info } = await trapCache(make())
       const before = await narwhal.rssBytes()
       let peak = before
@@ -98,13 +98,13 @@ describe('S6: an archive that is a trap', () => {
       clearInterval(watch)
       expect(answer.status === 200 && answer.end === 'clean').toBe(false)
       expect(peak - before).toBeLessThan(mayGrowBytes)
-      expect(await auditDataDir(narwhal.dataDir, { maxPartials: 1 })).toEqual([])
+      await expectSoundDataDir(narwhal.dataDir, { maxPartials: 1 })
       expect((await requestRaw(`${narwhal.url}/nix-cache-info`)).status).toBe(200)
     })
   }
 
   test('directories a thousand deep are judged like any other NAR', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const nar = encodeNar(nested(1000))
     const trap = { file: zstdCompressSync(nar), narSize: nar.length, narHash: sha256(nar) }

@@ -83,7 +83,7 @@ describe('S7 killed while a path is pushed', () => {
     expect(await readdir(join(narwhal.dataDir, 'origin'))).toHaveLength(cache.infos.length)
     expect(await stage.narwhal.stop()).toBe(0)
     await expectSoundDataDir(narwhal.dataDir)
-  }, 120_000)
+  })
 
   test('in the middle of a NAR: nothing is left of it', async () => {
     const stage = await uploadStage({ pushed: { totalBytes: 4 * MiB } })

@@ -66,7 +66,7 @@ test('S7 without a token, or with a wrong one, the answer comes before the body 
   expect((await stage.delete(`/${stage.info.storePath.hash}.narinfo`, '')).status).toBe(401)
   await expectNothingKept(stage)
   await expectOracles(stage, before)
-}, 60_000)
+})
 
 test('S7 one who sends without waiting to be asked sees why, and is hung up on', async () => {
   const stage = await uploadStage()
@@ -99,7 +99,7 @@ test('S7 larger than limits.max_upload: refused before the body, or cut off in i
   expect((await stage.put(narinfo, 'x'.repeat(2 * MiB))).status).toBe(413)
   await expectNothingKept(stage)
   await expectOracles(stage, before)
-}, 60_000)
+})
 
 test('S7 a NAR that is not what its name says is refused', async () => {
   const stage = await uploadStage()
@@ -174,7 +174,7 @@ test('S7 a narinfo that lies is refused, whatever it lies about', async () => {
   await expectNothingKept(stage)
   expect(await stage.push()).toEqual([201, 201])
   await expectOracles(stage, before)
-}, 60_000)
+})
 
 test('S7 of many who push the same path at once all succeed, and it is there once', async () => {
   const stage = await uploadStage({ pushed: { totalBytes: 3_000_000 } })
@@ -230,14 +230,15 @@ test('S7 an upload that breaks off leaves nothing, one that is too slow is cut o
     bytes.subarray(0, bytes.length / 2),
   ])
   const tmp = () => readdir(join(narwhal.dataDir, 'tmp'))
-  const broken = exchangeRaw(narwhal.port, half, { timeoutMs: 1_000 })
+  const broken = connect(narwhal.port, '127.0.0.1')
+  broken.write(half)
   await expect.poll(tmp).toHaveLength(1)
-  expect((await broken).closedBy).toBe('timeout')
+  broken.destroy()
   await expect.poll(tmp).toEqual([])
-  const slow = await exchangeRaw(narwhal.port, half, { timeoutMs: 60_000 })
+  const slow = await exchangeRaw(narwhal.port, half, { timeoutMs: 120_000 })
   expect(slow.closedBy).not.toBe('timeout')
   expect(slow.responses).toEqual([])
   await expect.poll(tmp).toEqual([])
   await expectNothingKept(stage)
   await expectOracles(stage, before)
-}, 90_000)
+})

@@ -74,15 +74,15 @@ describe('U8: an upstream that answers', () => {
     const script = upstream.script(isNarinfo, says(403, xml('SlowDown')))
     await stage.narinfo()
     script.stop()
-    await expect.poll(async () => (await stage.narinfo()).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await stage.narinfo()).status).toBe(200)
   })
 
-  faultTest('5xx to a NAR and then recovers: it is served within 10 s', {}, async (stage) => {
+  faultTest('5xx to a NAR and then recovers: it is served soon', {}, async (stage) => {
     const { upstream } = stage
     await stage.narinfo()
     const script = upstream.script(isNar, faults.status(503))
     expect((await stage.nar()).status).toBe(503)
     script.stop()
-    await expect.poll(async () => (await stage.nar()).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await stage.nar()).status).toBe(200)
   })
 })

@@ -67,7 +67,7 @@ describe('U9: under load one of two upstreams', () => {
       expect(await substitute(stage)).toEqual([])
       // what was on its way when the third fault came, and few probes after it
       expect(upstream.count()).toBeLessThan(4 * clients)
-      await expect.poll(() => script.hits, { timeout: 10_000 }).toBeGreaterThan(3)
+      await expect.poll(() => script.hits).toBeGreaterThan(3)
       script.stop()
       await stage.narwhal.logged(/is back/)
       upstream.forget()

@@ -9,7 +9,6 @@ import { removeTree, tempDir } from '../support/temp-dir.ts'
 import type { Limits } from './store-steps.ts'
 
 const clockShift = join(import.meta.dirname, '../support/shifted-clock.ts')
-const answerWithinMs = 10_000
 const usualLimits: Limits = { memory: '64MiB', maxDownloads: 16, upstreamConnections: 64 }
 
 export interface DrivenOptions {
@@ -137,8 +136,7 @@ export class DrivenServer {
   async #signalled(signal: NodeJS.Signals, answer: RegExp): Promise<void> {
     const before = this.log.length
     this.#narwhal.signal(signal)
-    const options = { timeout: answerWithinMs, interval: 5 }
-    await expect.poll(() => this.log.slice(before), options).toMatch(answer)
+    await expect.poll(() => this.log.slice(before), { interval: 5 }).toMatch(answer)
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

@@ -20,8 +20,6 @@ export interface Origin {
   readonly upstreams: readonly [FakeUpstream, FakeUpstream]
 }
 
-const recoverWithinMs = 10_000
-
 /** The real server on a data directory of its own, with all that may happen to it, and the model of it. */
 export class StoreWorld {
   readonly #origin: Origin
@@ -72,7 +70,7 @@ export class StoreWorld {
   }
 
   /**
-   * Ends all faults, and expects that within ten seconds everything is served, nothing is held, and,
+   * Ends all faults, and expects that soon everything is served, nothing is held, and,
    * after the end, nothing on the disk is a lie.
    */
   async recover(): Promise<void> {
@@ -85,13 +83,14 @@ export class StoreWorld {
     const haveBothLied = [...byFirst].some((which) => bySecond.has(which))
     if (this.#troubles.needVerify) await this.#restart('SIGTERM', () => this.#verify())
     else if (this.#troubles.needRebuild || haveBothLied) await this.#restart('SIGTERM')
+    const { recoversWithinMs } = this.#troubles
     this.#troubles.end()
-    await this.#expectAllServed()
+    await this.#expectAllServed(recoversWithinMs)
     await this.#server.expectCalm(this.#origin.upstreams)
     await this.#server.stop()
     if (this.#isIndexRuined) {
       await this.#restart('SIGTERM')
-      await expect.poll(() => this.#audit(), { timeout: recoverWithinMs }).toEqual([])
+      await expect.poll(() => this.#audit()).toEqual([])
       await this.#server.stop()
     }
     expect(await this.#audit()).toEqual([])
@@ -213,8 +212,8 @@ export class StoreWorld {
     this.#troubles.verified()
   }
 
-  /** No excuse counts any more: what fails now must be well in ten seconds. */
-  async #expectAllServed(): Promise<void> {
+  /** No excuse counts any more: what fails now must be well in so many milliseconds. */
+  async #expectAllServed(timeout: number): Promise<void> {
     const missing = new Set(this.#origin.originals.keys())
     const facts = {
       port: this.#server.port,
@@ -234,7 +233,7 @@ export class StoreWorld {
       }
       return failures
     }
-    await expect.poll(serveMissing, { timeout: recoverWithinMs, interval: 100 }).toEqual([])
+    await expect.poll(serveMissing, { timeout, interval: 100 }).toEqual([])
   }
 
   #audit(): Promise<string[]> {

@@ -2,6 +2,8 @@ import type { Bent } from './file-damage.ts'
 
 /** Long enough for a probe to find an upstream that is back, and for absences to be forgotten. */
 const graceMs = 10_000
+/** Probes come later and later, up to this: never later than an upstream has been away for. */
+const maxProbeMs = 30_000
 
 /**
  * What has gone wrong and when: the part of the model that says which requests may fail, and which
@@ -14,6 +16,8 @@ export class Troubles {
   /** Of those, what no check can find: a word that nothing else says, as in Deriver. */
   readonly #onceBentNarinfos = new Set<string>()
   readonly #down = new Set<number>()
+  /** When each upstream first went away from the server that runs. */
+  readonly #firstDown = new Map<number, number>()
   readonly #shortNars = new Set<string>()
   #isNarinfoSpoilt = false
   #isIndexRuined = false
@@ -22,6 +26,8 @@ export class Troubles {
   server(isAway: boolean): void {
     this.#set('server', isAway ? Number.POSITIVE_INFINITY : performance.now())
     if (isAway) return
+    this.#firstDown.clear()
+    for (const at of this.#down) this.#firstDown.set(at, performance.now())
     // a new process remembers neither failures nor absences
     for (const [name, until] of this.#until)
       if (Number.isFinite(until) && /^(away|lost) /.test(name)) this.#until.delete(name)
@@ -30,8 +36,21 @@ export class Troubles {
   upstreamDown(at: number, isDown: boolean): void {
     if (isDown) {
       this.#down.add(at)
+      if (!this.#firstDown.has(at)) this.#firstDown.set(at, performance.now())
       this.#set(`away ${at}`, Number.POSITIVE_INFINITY)
-    } else if (this.#down.delete(at)) this.#set(`away ${at}`, performance.now() + graceMs)
+    } else if (this.#down.delete(at))
+      this.#set(`away ${at}`, performance.now() + this.#probedWithinMs(at))
+  }
+
+  /** How soon all is well again once every fault is over. */
+  get recoversWithinMs(): number {
+    return Math.max(...[0, 1].map((at) => this.#probedWithinMs(at)))
+  }
+
+  /** How soon an upstream is asked again that is back now: a slow machine makes long absences. */
+  #probedWithinMs(at: number): number {
+    const now = performance.now()
+    return graceMs + Math.min(maxProbeMs, now - (this.#firstDown.get(at) ?? now))
   }
 
   upstreamLost(at: number, which: number): void {

@@ -65,7 +65,8 @@ test('a Nix that says its version and then hangs is waited for some seconds', as
     await fakeNix('[ "$*" = --version ] && echo "nix (Lix, like Nix) 2.93.0" || exec sleep 60')
     const started = performance.now()
     expect(await readNix()).toEqual({ version: '2.93.0', settings: {} })
-    expect(performance.now() - started).toBeLessThan(9000)
+    // it would sleep for a minute
+    expect(performance.now() - started).toBeLessThan(30_000)
   } finally {
     path(ownPath)
   }
@@ -87,10 +88,10 @@ test('Nix is found where it usually is, too, for who has no PATH', async () => {
 test('a program that hangs, and will not end, is not waited for', async () => {
   const started = performance.now()
   const limits = { timeoutMs: 200 }
-  expect(await programOutput('sh', ['-c', 'trap "" TERM; sleep 20'], limits)).toBe(undefined)
-  expect(performance.now() - started).toBeLessThan(10_000)
+  expect(await programOutput('sh', ['-c', 'trap "" TERM; sleep 60'], limits)).toBe(undefined)
+  expect(performance.now() - started).toBeLessThan(30_000)
   expect(await programOutput('sh', ['-c', 'echo said; exit 3'], limits)).toBe(undefined)
-  expect(await programOutput('sh', ['-c', 'echo said'], { timeoutMs: 5000 })).toBe('said\n')
+  expect(await programOutput('sh', ['-c', 'echo said'], { timeoutMs: 60_000 })).toBe('said\n')
 })
 
 testWith(['nix'])('reads the Nix of this machine', async () => {

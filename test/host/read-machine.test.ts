@@ -125,18 +125,31 @@ test('looks at processor and disk for a while', async () => {
   const roots = await hostWith(machine, {
     'proc/diskstats': '   8       0 sda 10 0 200 30 5 0 100 20 0 450 60 0 0 0 0 0 0\n',
   })
-  const reading = readMachine({ roots, nix, sampleMs: 300 })
+  const started = performance.now()
+  const nixAsked = Promise.withResolvers<void>()
+  const reading = readMachine({
+    roots,
+    // asked when the first look has been taken, or in the same turn
+    nix: async () => {
+      nixAsked.resolve()
+      return nix()
+    },
+    sampleMs: 2000,
+  })
 
   // in the middle of it both have worked
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await nixAsked.promise
+  await new Promise(setImmediate)
   await writeFile(
     join(roots.proc, 'diskstats'),
-    '   8       0 sda 10 0 200 30 5 0 100 20 0 600 60 0 0 0 0 0 0\n',
+    '   8       0 sda 10 0 200 30 5 0 100 20 0 1450 60 0 0 0 0 0 0\n',
   )
   await writeFile(join(roots.proc, 'stat'), 'cpu  70 0 10 120 0 0 0 0 0 0\n')
   const { troubles } = await reading
   expect(troubles.cpuUtilization).toBeCloseTo(0.6)
-  expect(troubles.diskUtilization).toBeGreaterThan(0.2)
+  // a second of work in two seconds, or a little more on a busy machine
+  const tookMs = performance.now() - started
+  expect(troubles.diskUtilization).toBeGreaterThanOrEqual(1000 / tookMs)
   expect(troubles.diskUtilization).toBeLessThanOrEqual(0.5)
 })
 

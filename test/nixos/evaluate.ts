@@ -25,7 +25,6 @@ export async function evaluate(expression: string): Promise<unknown> {
   const text = await mustRun('nix-instantiate', args, {
     cwd: dir,
     env: await makeNixHome(dir),
-    timeoutMs: 120_000,
   })
   return JSON.parse(text)
 }

@@ -11,7 +11,7 @@ import { type Combination, combinations } from './combinations.ts'
 import { type Evaluation, evaluateSystems, ownModule } from './evaluate.ts'
 import { renderUnit, type UnitOptions, verifyUnits } from './render-unit.ts'
 
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 let all: readonly Combination[] = []
 beforeAll(() => {

@@ -10,7 +10,7 @@ import { requestRaw } from '../support/raw-http.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 testWith(['strace', 'systemd-analyze', 'perl'])(
   'telling systemd, fetching and packing anew ask the kernel for nothing that the unit forbids',

@@ -78,7 +78,7 @@ async function* untilLastByte({ headers, body }: Answer, onLastByte: () => void)
 }
 
 describe('a large NAR from an upstream that gives each connection a part of its line', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, () => {
   test('is fetched by several ranges at once, in order, after it has been measured', async () => {
     const { bytes, upstream, source, lanes, fetch } = await subject()
@@ -199,7 +199,7 @@ describe('a large NAR from an upstream that gives each connection a part of its 
   })
 })
 
-describe('a large NAR from an upstream whose line is the limit', { timeout: 60_000 }, () => {
+describe('a large NAR from an upstream whose line is the limit', { timeout: 180_000 }, () => {
   test('goes back to one connection after a trial, and is not tried again for an hour', async () => {
     const { bytes, upstream, source, lanes, fetch, pass } = await subject(72 * MiB)
     upstream.script(/nar\//, sharedTrickle())
@@ -230,7 +230,7 @@ const wrongs: Readonly<Record<string, Fault | readonly Fault[]>> = {
   'nothing but the end of the connection': faults.raw(''),
 }
 
-describe('a range that is answered with', { timeout: 60_000 }, () => {
+describe('a range that is answered with', { timeout: 180_000 }, () => {
   for (const [what, wrong] of Object.entries(wrongs))
     for (const at of [1, 5]) {
       test(`${what}, as number ${at}: one connection again, unseen, for an hour`, async () => {

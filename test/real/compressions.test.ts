@@ -7,7 +7,7 @@ import { proxiedClosure } from '../support/proxied-closure.ts'
 import type { RealClosure, RealCompression } from '../support/real-closure.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 type Command = (client: NixClient, url: string, closure: RealClosure) => Promise<ProgramRun>
 

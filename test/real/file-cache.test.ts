@@ -5,7 +5,7 @@ import { testWith } from '../support/programs.ts'
 import { proxiedClosure } from '../support/proxied-closure.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 for (const cache of ['xz', 'harmonia'] as const) {
   const name = `with the server gone, cache/ filled from ${cache} is a Nix binary cache`

@@ -7,7 +7,7 @@ import { testWith } from '../support/programs.ts'
 import { type RealCacheName, realClosure } from '../support/real-closure.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 // the control group: what these tests say of the proxy would mean nothing if a real client
 // did not get along with the fake upstream itself

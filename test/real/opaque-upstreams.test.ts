@@ -5,7 +5,7 @@ import { testWith } from '../support/programs.ts'
 import { proxiedClosure } from '../support/proxied-closure.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 for (const { name } of opaqueShapes) {
   testWith(['nix', 'nix-store'])(`NAR URLs as ${name} writes them work cold and warm`, async () => {

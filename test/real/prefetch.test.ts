@@ -9,7 +9,7 @@ import { requestRaw } from '../support/raw-http.ts'
 import { startTcpRelay } from '../support/tcp-relay.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const isNar = /^\/nar\//
 const isNarinfo = /\.narinfo$/
@@ -21,7 +21,7 @@ async function statusOf({ url }: NarwhalProcess): Promise<StatusReport> {
 
 async function atRest(narwhal: NarwhalProcess, upstream: FakeUpstream): Promise<StatusReport> {
   const busy = async () => (await statusOf(narwhal)).downloads.length + upstream.busy
-  await expect.poll(busy, { timeout: 10_000 }).toBe(0)
+  await expect.poll(busy).toBe(0)
   return statusOf(narwhal)
 }
 

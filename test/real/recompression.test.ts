@@ -8,7 +8,7 @@ import { testWith } from '../support/programs.ts'
 import { realClosure } from '../support/real-closure.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 testWith(['nix', 'nix-store'])(
   'real clients take a closure packed anew, by every command, and those who remember the old URLs too',
@@ -30,7 +30,7 @@ testWith(['nix', 'nix-store'])(
           const { recompress } = (await response.json()) as { recompress: { done: number } }
           return recompress.done
         },
-        { timeout: 120_000, interval: 200 },
+        { timeout: 240_000, interval: 200 },
       )
       .toBe(closure.paths.length)
 

@@ -7,7 +7,7 @@ import { proxiedClosure } from '../support/proxied-closure.ts'
 import type { RealCacheName } from '../support/real-closure.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const nars = { folder: 'cache/nar', pattern: /./ }
 const index = { folder: '.', pattern: /^index\.sqlite/ }

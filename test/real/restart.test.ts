@@ -9,7 +9,7 @@ import { type RealClosure, realClosure } from '../support/real-closure.ts'
 import { restartSupervised, supervisor } from '../support/supervised.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 const commands: Record<
   string,
@@ -36,9 +36,9 @@ for (const [name, command] of Object.entries(commands)) {
     const run = command(client, narwhal.url, closure).finally(() => {
       isOver = true
     })
-    await expect.poll(() => upstream.count(), { timeout: 30_000 }).toBeGreaterThan(0)
+    await expect.poll(() => upstream.count()).toBeGreaterThan(0)
     await restartSupervised(narwhal)
-    await expect.poll(() => upstream.count(/^\/nar\//), { timeout: 30_000 }).toBeGreaterThan(0)
+    await expect.poll(() => upstream.count(/^\/nar\//)).toBeGreaterThan(0)
     expect(isOver).toBe(false)
     await restartSupervised(narwhal)
     expectSuccess(await run)

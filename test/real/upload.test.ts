@@ -15,7 +15,7 @@ import { tempDir } from '../support/temp-dir.ts'
 import { newToken, recordOf, writeTokens } from '../support/upload-stage.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 180_000 })
+vi.setConfig({ testTimeout: 300_000 })
 const test = testWith(['nix', 'nix-store'])
 
 /** A narwhal that takes uploads and signs them, and a client that has the closure of this cache. */
@@ -144,7 +144,7 @@ test('what was pushed as xz is packed anew, and stays pushed', async () => {
   const marks = () => readdir(join(narwhal.dataDir, 'origin'))
   await expect
     .poll(async () => (await marks()).filter((name) => name.endsWith('.zst')).length, {
-      timeout: 120_000,
+      timeout: 240_000,
       interval: 200,
     })
     .toBe(closure.paths.length)

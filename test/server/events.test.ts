@@ -75,7 +75,8 @@ test('a stop does not wait for those who listen', async () => {
   const ended = once(response.resume(), 'close')
   const started = performance.now()
   expect(await narwhal.stop()).toBe(0)
-  expect(performance.now() - started).toBeLessThan(10_000)
+  // it would wait for 90 s
+  expect(performance.now() - started).toBeLessThan(45_000)
   await ended
   // Ended, not cut off: the browser comes again at once.
   expect(response.complete).toBe(true)
@@ -95,7 +96,7 @@ test('a reload shows to those who listen already', async () => {
   await expect.poll(() => text).toContain('"name":"127.0.0.1:1"')
   await configure(2)
   narwhal.signal('SIGHUP')
-  await expect.poll(() => text, { timeout: 10_000 }).toContain('"name":"127.0.0.1:2"')
+  await expect.poll(() => text).toContain('"name":"127.0.0.1:2"')
 })
 
 test('a listener that takes nothing is dropped, and holds no more than one event', async () => {
@@ -122,11 +123,14 @@ test('a listener that takes nothing is dropped, and holds no more than one event
   await expect
     .poll(
       () => {
-        listeners.send(event)
-        sent += 1
+        // who is keen but slow has had the last one first
+        if (keenBytes >= sent * event.length) {
+          listeners.send(event)
+          sent += 1
+        }
         return listeners.count
       },
-      { interval: 100, timeout: 20_000 },
+      { interval: 100 },
     )
     .toBe(1)
   expect(sent).toBeLessThan(12)

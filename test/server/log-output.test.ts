@@ -54,7 +54,7 @@ testWith(['mkfifo'])('what a pipe does not take is dropped and counted, not kept
           return text.endsWith('the end\n')
         }
       },
-      { timeout: 10_000, interval: 5 },
+      { interval: 5 },
     )
     .toBe(true)
   const all = text.trim().split('\n')

@@ -15,7 +15,7 @@ import { tempDir } from '../support/temp-dir.ts'
 const options = { paths: 40, totalBytes: 400_000, fetchesAhead: true }
 const others = options.paths - 1
 const pathOf = ({ storePath }: NarInfo) => `/${storePath.hash}.narinfo`
-const soon = { timeout: 10_000 }
+const soon = { timeout: 40_000 }
 
 async function statusAt(url: string): Promise<StatusReport> {
   return JSON.parse((await requestRaw(`${url}/api/v1/status`)).body.toString())
@@ -150,6 +150,9 @@ describe('the narinfos that a client will ask for next', () => {
     await stage.narinfo()
     await expect.poll(() => script.hits, soon).toBe(1)
     await expect.poll(async () => (await statusAt(narwhal.url)).memory.absences, soon).toBe(1)
+    // who joined what is about to fail would be told why
+    await expect.poll(() => upstream.busy, soon).toBe(0)
+    await statusAt(narwhal.url)
     script.stop()
     expect((await stage.get(`/${sick?.hash}.narinfo`)).status).toBe(200)
     expect((await requestRaw(`${narwhal.url}/${gone?.hash}.narinfo`)).status).toBe(404)
@@ -182,7 +185,7 @@ describe('the narinfos that a client will ask for next', () => {
     },
   )
 
-  test('stop being fetched, and start again, at a reload', { timeout: 60_000 }, async () => {
+  test('stop being fetched, and start again, at a reload', { timeout: 180_000 }, async () => {
     const cache = await syntheticCache(options)
     const upstream = await startFakeUpstream(cache.directory)
     const file = join(await tempDir('config'), 'narwhal.toml')

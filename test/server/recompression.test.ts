@@ -17,7 +17,7 @@ import {
 import { expectSoundDataDir } from '../support/oracles.ts'
 import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 interface Stage {
   readonly cache: SyntheticCache

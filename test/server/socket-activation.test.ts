@@ -12,7 +12,7 @@ const restarts = 3
 
 testWith(['perl'])(
   `${restarts} restarts behind an inherited socket: none of ${clients} clients is refused or failed`,
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async () => {
     const cache = await syntheticCache({ paths: 20, totalBytes: 4_000_000 })
     const upstream = await startFakeUpstream(cache.directory)
@@ -43,7 +43,7 @@ testWith(['perl'])(
     for (let count = 0; count < restarts; count += 1) {
       const before = right
       await restartSupervised(narwhal)
-      await expect.poll(() => right, { timeout: 10_000 }).toBeGreaterThan(before + clients)
+      await expect.poll(() => right).toBeGreaterThan(before + clients)
     }
     isOver = true
     await Promise.all(running)

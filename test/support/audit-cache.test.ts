@@ -7,7 +7,7 @@ import { realClosure } from './real-closure.ts'
 import { tempDir } from './temp-dir.ts'
 
 // the first test of a machine builds the closure
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 testWith(['nix', 'nix-store'])(
   'finds every kind of lie in a binary cache, and no other',

@@ -85,9 +85,7 @@ function isRunning(pid: number): boolean {
 export async function expectRecovery(site: CrashSite): Promise<void> {
   const server = await start(site, [])
   for (const info of site.cache.infos) await expectServed(server.url, site.cache, info)
-  await expect
-    .poll(() => auditDataDir(site.dataDir, audit), { timeout: 20_000, interval: 100 })
-    .toEqual([])
+  await expect.poll(() => auditDataDir(site.dataDir, audit), { interval: 100 }).toEqual([])
   expect(await server.stop()).toBe(0)
   expect(await auditDataDir(site.dataDir, { ...audit, maxPartials: 0 })).toEqual([])
 }

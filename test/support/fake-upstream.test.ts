@@ -119,7 +119,8 @@ test('a silent or stalling upstream lets go of clients that give up', async () =
   upstream.script('/file', faults.silence(), { times: 1 })
   upstream.script('/file', faults.stallAfter(10), { times: 1 })
   const request = 'GET /file HTTP/1.1\r\nHost: x\r\n\r\n'
-  const stalled = await exchangeRaw(upstream.port, request, { timeoutMs: 100 })
+  // long enough for what does come, also on a busy machine
+  const stalled = await exchangeRaw(upstream.port, request, { timeoutMs: 2000 })
   expect(stalled).toMatchObject({ closedBy: 'timeout', responses: [{ end: 'cut' }] })
   expect(stalled.responses[0]?.body.length).toBe(10)
   const silent = await exchangeRaw(upstream.port, request, { timeoutMs: 100 })

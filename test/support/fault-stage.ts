@@ -37,7 +37,7 @@ export interface StageOptions
   readonly patience?: string
   /** what oracle B lets pass */
   readonly audit?: AuditOptions
-  /** milliseconds for the whole test; default 60,000 */
+  /** milliseconds for the whole test; default 180,000 */
   readonly timeout?: number
 }
 
@@ -77,7 +77,7 @@ export function faultTest(
   options: StageOptions,
   body: (stage: FaultStage) => Promise<void>,
 ): void {
-  test(title, { timeout: options.timeout ?? 60_000 }, async () => {
+  test(title, { timeout: options.timeout ?? 180_000 }, async () => {
     const stage = await faultStage(options)
     await body(stage)
     await stage.expectOracles()

@@ -45,7 +45,7 @@ export async function hotHitsDuring<T>(
 }
 
 async function message(probe: ChildProcess): Promise<unknown> {
-  const [what] = await once(probe, 'message', { signal: AbortSignal.timeout(30_000) })
+  const [what] = await once(probe, 'message', { signal: AbortSignal.timeout(120_000) })
   return what
 }
 

@@ -3,6 +3,16 @@ import { createServer } from 'node:net'
 
 const first = 10_240
 const end = 32_768
+/** More test processes than run at once on any machine. */
+const shares = 64
+const portsEach = Math.floor((end - first) / shares)
+
+/**
+ * Vitest numbers the processes that run at the same time. Each takes ports of a share of its own: one
+ * that is free now must not be taken by another test before whoever asked for it listens there.
+ */
+const share = (Number(process.env.VITEST_POOL_ID ?? 1) - 1) % shares
+let next = Math.floor(Math.random() * portsEach)
 
 /**
  * A free port of 127.0.0.1 that can be listened on again after a pause. Those the system chooses
@@ -10,7 +20,9 @@ const end = 32_768
  */
 export async function lastingPort(): Promise<number> {
   for (;;) {
-    const port = first + Math.floor(Math.random() * (end - first))
+    // one after the other, so that nobody else here gets it soon
+    const port = first + share * portsEach + next
+    next = (next + 1) % portsEach
     if (await isFree(port)) return port
   }
 }

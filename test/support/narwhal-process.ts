@@ -12,8 +12,10 @@ const project = join(import.meta.dirname, '..', '..')
 const nodeFlags =
   /\bnode ((?:--\S+ )*)src\//.exec(packageFacts.scripts.start)?.[1]?.trim().split(' ') ?? []
 const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(packageFacts.scripts.start)?.[1] ?? ''
-const startTimeoutMs = 20_000
-const stopTimeoutMs = 20_000
+/** For a machine that is many times slower than a quiet one; a test ends sooner where all is well. */
+const startTimeoutMs = 60_000
+/** Less than what a server waits for clients that do not end. */
+const stopTimeoutMs = 60_000
 
 export interface NarwhalOptions {
   /** URLs, best first */
@@ -47,7 +49,7 @@ export interface NarwhalProcess extends AsyncDisposable {
   stop(): Promise<number | undefined>
   /** sends a signal to it alone and does not wait */
   signal(name: NodeJS.Signals): void
-  /** waits for its end; @returns as stop() does */
+  /** waits for its end and its last word; @returns as stop() does */
   ended(): Promise<number | undefined>
   /** closes the pipes it logs and prints to: from now on it writes to nobody */
   hangUp(): void
@@ -65,13 +67,14 @@ export interface NarwhalProcess extends AsyncDisposable {
  * Starts `narwhal serve` on a free port and waits for the line with its address.
  * Killed at the end of the test, whatever happens.
  *
- * @throws Error with its log when it exits or says nothing for 20 s
+ * @throws Error with its log when it exits or says nothing for a minute
  */
 export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProcess> {
   const dataDir = options.dataDir ?? (await tempDir('data'))
   const output = { stdout: '', stderr: '', listeners: new Set<() => void>() }
   let port = await lastingPort()
   let child: ChildProcess
+  let over: Promise<unknown>
   await start()
 
   const narwhal: NarwhalProcess = {
@@ -98,7 +101,7 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
     },
     signal: (name) => void child.kill(name),
     async ended() {
-      if (!hasEnded(child)) await once(child, 'exit')
+      await over
       return child.exitCode ?? undefined
     },
     hangUp() {
@@ -146,6 +149,8 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
       detached: true,
     })
     killWithUs(child)
+    // not its exit: what it logged last may still be on its way to us then
+    over = once(child, 'close')
     const printedBefore = output.stdout.length
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.setEncoding('utf8').on('data', (text: string) => {
@@ -160,16 +165,15 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
       /listens on http:\/\/[^\s]+:(\d+)\n/.exec(output.stdout.slice(printedBefore))
     await until(() => address() !== null || hasEnded(child), 'the line with its address')
     const found = address()
+    if (found === null) await over
     if (found === null) throw new Error(`narwhal ended (${child.exitCode}):\n${output.stderr}`)
     port = Number(found[1])
   }
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    if (hasEnded(child)) return
-    const exited = once(child, 'exit')
     const tooLong = setTimeout(() => signalGroup(child, 'SIGKILL'), stopTimeoutMs)
     signalGroup(child, signal)
-    await exited
+    await over
     clearTimeout(tooLong)
   }
 

@@ -21,7 +21,7 @@ export async function startNotifyReceiver(): Promise<NotifyReceiver> {
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
   })
-  await expect.poll(() => output, { timeout: 10_000 }).toBe('bound\n')
+  await expect.poll(() => output).toBe('bound\n')
   return {
     path,
     // systemd-notify's own word to systemd: "have you read it?"

@@ -6,8 +6,11 @@ import { hotHitsDuring } from './hot-hits.ts'
 import type { NarwhalProcess } from './narwhal-process.ts'
 import type { RawResponse } from './raw-http.ts'
 
-/** How long after a fault everything must be as it was before. */
-const calmWithinMs = 10_000
+/**
+ * How long after a fault everything must be as it was before: ten seconds on a machine of its own,
+ * thrice that on one that is busy with other tests. What leaks stays for ever.
+ */
+const calmWithinMs = 30_000
 const mayGrowBytes = 20 * MiB
 const maxHotHitMs = 50
 /** What one turn of the event loop may spend on each client that comes at the same moment. */
@@ -78,7 +81,7 @@ export interface Peer {
 }
 
 /**
- * Oracle C: within ten seconds nothing is in flight and no descriptor or socket is held that was not
+ * Oracle C: soon nothing is in flight and no descriptor or socket is held that was not
  * held before, idle connections to upstreams excepted.
  */
 export async function expectCalm(

@@ -12,6 +12,7 @@ export interface ProgramOptions {
   readonly cwd?: string
   /** the whole environment: nothing of ours is passed on */
   readonly env: Readonly<Record<string, string>>
+  /** default 170,000: shorter than a test may take, so that it says what hung */
   readonly timeoutMs?: number
 }
 
@@ -19,7 +20,7 @@ export interface ProgramOptions {
 export function runProgram(
   program: string,
   args: readonly string[],
-  { cwd, env, timeoutMs = 60_000 }: ProgramOptions,
+  { cwd, env, timeoutMs = 170_000 }: ProgramOptions,
 ): Promise<ProgramRun> {
   return new Promise((resolve) => {
     const options = { cwd, env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 }

@@ -26,7 +26,7 @@ export interface RawOptions {
   readonly methods?: readonly string[]
   /** hang up once this many answers are whole; without it wait for the server's FIN */
   readonly responses?: number
-  /** milliseconds without the end we wait for; default 20,000 */
+  /** milliseconds until we give up; default 60,000 */
   readonly timeoutMs?: number
 }
 
@@ -34,7 +34,7 @@ export interface RawOptions {
 export function exchangeRaw(
   port: number,
   bytes: string | Uint8Array,
-  { methods = [], responses = Number.POSITIVE_INFINITY, timeoutMs = 20_000 }: RawOptions = {},
+  { methods = [], responses = Number.POSITIVE_INFINITY, timeoutMs = 60_000 }: RawOptions = {},
 ): Promise<RawExchange> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []

@@ -19,6 +19,6 @@ export async function restartSupervised(narwhal: NarwhalProcess): Promise<void> 
   const lines = () => narwhal.stdout.split('\n').length
   const linesBefore = lines()
   process.kill(before.at(-1) ?? 0, 'SIGTERM')
-  await expect.poll(() => starts(narwhal).length, { timeout: 30_000 }).toBe(before.length + 1)
-  await expect.poll(lines, { timeout: 30_000 }).toBe(linesBefore + 1)
+  await expect.poll(() => starts(narwhal).length).toBe(before.length + 1)
+  await expect.poll(lines).toBe(linesBefore + 1)
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { atTestEnd } from './at-test-end.ts'
 
 /** A port that does not answer: neither a connection nor a refusal comes. */
@@ -34,13 +35,19 @@ export async function startUnansweredPort(): Promise<UnansweredPort> {
   while (held.length < mostHeld) {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined)
     held.push(socket)
-    const isTaken = await once(socket, 'connect', { signal: AbortSignal.timeout(hangsMs) }).then(
-      () => true,
-      () => false,
-    )
-    if (!isTaken) return { url: `http://127.0.0.1:${port}` }
+    if (!(await isTaken(socket))) return { url: `http://127.0.0.1:${port}` }
   }
   throw new Error(`port ${port} still answers after ${mostHeld} connections nobody accepted`)
+}
+
+/** A machine that stood still for as long says so late: what has happened by then is looked at last. */
+async function isTaken(socket: Socket): Promise<boolean> {
+  const over = new AbortController()
+  const connected = once(socket, 'connect', { signal: over.signal }).catch(() => undefined)
+  await Promise.race([connected, wait(hangsMs, undefined, { signal: over.signal })])
+  if (socket.connecting) await new Promise(setImmediate)
+  over.abort()
+  return !socket.connecting
 }
 
 async function portOf({ stdout }: ChildProcess): Promise<number> {

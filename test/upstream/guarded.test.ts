@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import type { AskOptions } from '../../src/nix/source.ts'
 import { silentLog } from '../../src/telemetry.ts'
@@ -42,7 +42,7 @@ describe('a guarded upstream', () => {
     for (let at = 0; at < 20; at += 1) await expect(ask()).rejects.toThrow(/away/)
     expect(upstream.count(narinfo)).toBe(asked)
     trouble.stop()
-    await vi.waitFor(() => expect(source.awaySince).toBeUndefined(), { timeout: 10_000 })
+    await expect.poll(() => source.awaySince).toBeUndefined()
     expect(upstream.count('/nix-cache-info')).toBeGreaterThan(0)
     expect(await ask()).toBeDefined()
     await source.close()
@@ -100,7 +100,7 @@ describe('a guarded upstream', () => {
     leave.abort()
     for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected')
     await expect.poll(() => upstream.busy).toBe(3)
-    await expect.poll(() => source.awaySince, { timeout: 10_000 }).toBeDefined()
+    await expect.poll(() => source.awaySince).toBeDefined()
     await expect.poll(() => upstream.busy).toBe(0)
     await source.close()
   })

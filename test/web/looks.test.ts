@@ -10,8 +10,8 @@ import { dashboardStage } from './dashboard-stage.ts'
 import { renameAll } from './rename-all.ts'
 
 const browserTest = testWith(['chromium'])
-const slow = { timeout: 60_000 }
-const soon = { timeout: 15_000 }
+const slow = { timeout: 180_000 }
+const soon = { timeout: 40_000 }
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 /** What reaches beyond the page and would make it scroll sideways. */

@@ -9,7 +9,7 @@ import { requestRaw } from '../support/raw-http.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const nixTest = testWith(['nix', 'nix-store', 'nix-instantiate'])
-const slow = { timeout: 90_000 }
+const slow = { timeout: 180_000 }
 
 /** What stands in a block of the page, as a browser would copy it. */
 async function blockOf(url: string, id: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { CacheConnection } from './connection.ts'
-import { LatencyHistogram } from './latency-histogram.ts'
 import { requestFor, type Site } from './site.ts'
+import { type LoadResult, Tally } from './tally.ts'
 
 /** What is asked of a server, and for how long. */
 export interface Load {
@@ -9,33 +9,21 @@ export interface Load {
   readonly paths: readonly string[]
   readonly connections: number
   readonly seconds: number
-  /** Bytes of bodies after which it ends early. */
+  /**
+   * Before that, in which connections begin evenly apart and nothing counts: readers that begin
+   * together stay in step for seconds, and share what the processor has in its cache. 0 by default.
+   */
+  readonly leadSeconds?: number
+  /** Bytes of bodies after which it ends early, those of the lead included. */
   readonly maxBytes?: number
   /** The right ones; 200 by default. */
   readonly statuses?: readonly number[]
 }
 
-export interface LoadResult {
-  /** Answers that came whole. */
-  readonly responses: number
-  /** Bytes of bodies, those of the answers cut off at the end too. */
-  readonly bytes: number
-  readonly seconds: number
-  /** Answers with another status, or that did not come whole. */
-  readonly errors: number
-  readonly firstError: string | undefined
-  /** From sending a request to the last byte of its answer; undefined without an answer. */
-  readonly latencyMs: LatencyFigures | undefined
-}
-
-export interface LatencyFigures {
-  readonly median: number
-  readonly p90: number
-  readonly p99: number
-}
-
 /** A connection on which so many requests in a row fail is given up: nobody is to be hammered. */
 const maxFailuresInARow = 3
+/** Of the bytes that may be read: the rest is for what counts. */
+const maxLeadShare = 0.25
 
 /**
  * Asks for paths in turn, on several connections, each as soon as the answer before has come, and
@@ -43,16 +31,20 @@ const maxFailuresInARow = 3
  */
 export async function runLoad(load: Load, signal?: AbortSignal): Promise<LoadResult> {
   const { site, paths, statuses = [200], maxBytes = Number.POSITIVE_INFINITY } = load
+  const leadMs = (load.leadSeconds ?? 0) * 1000
   const requests = paths.map((path) => requestFor(site, path))
-  const latencies = new LatencyHistogram()
-  let [asked, responses, bytes, errors] = [0, 0, 0, 0]
-  let firstError: string | undefined
-  let isOverdue = false
+  const connections = Array.from({ length: load.connections }, () => new CacheConnection(site))
+  const idle = connections.values()
+  const tally = new Tally()
   const { promise, resolve } = Promise.withResolvers<void>()
-  let running = load.connections
-  const onBody = (_: Uint8Array, start: number, end: number) => {
-    bytes += end - start
-    if (bytes >= maxBytes || isOverdue) resolve()
+  let [asked, running] = [0, connections.length]
+  let isLead = true
+  let isOverdue = false
+  let end: NodeJS.Timeout | undefined
+  const onBody = (_: Uint8Array, from: number, to: number) => {
+    tally.received(to - from)
+    if (tally.bytes >= maxBytes || isOverdue) resolve()
+    else if (isLead && tally.bytes >= maxBytes * maxLeadShare) endLead()
   }
 
   const work = (connection: CacheConnection) => {
@@ -62,15 +54,9 @@ export async function runLoad(load: Load, signal?: AbortSignal): Promise<LoadRes
       connection.ask(requests[asked++ % requests.length] as Buffer, onBody, (fault, head) => {
         const isRight = head !== undefined && statuses.includes(head.status)
         const error = fault ?? (isRight ? undefined : `status ${head?.status}`)
-        if (error === undefined) {
-          failures = 0
-          responses += 1
-          latencies.add(performance.now() - sentAt)
-        } else {
-          errors += 1
-          failures += 1
-          firstError ??= error
-        }
+        failures = error === undefined ? 0 : failures + 1
+        if (error === undefined) tally.answered(performance.now() - sentAt)
+        else tally.failed(error)
         if (isOverdue) resolve()
         if (failures < maxFailuresInARow) ask()
         else if (--running === 0) resolve()
@@ -78,26 +64,31 @@ export async function runLoad(load: Load, signal?: AbortSignal): Promise<LoadRes
     }
     ask()
   }
-
-  const start = performance.now()
-  const connections = Array.from({ length: load.connections }, () => new CacheConnection(site))
-  const timer = setTimeout(() => {
-    // From a cache that is farther away than the time is long, the first answer is awaited.
-    isOverdue = responses + bytes + errors === 0
-    if (!isOverdue) resolve()
-  }, load.seconds * 1000)
+  const beginNext = () => {
+    const { value } = idle.next()
+    if (value) work(value)
+  }
+  const endLead = () => {
+    isLead = false
+    clearTimeout(leadTimer)
+    clearInterval(beginTimer)
+    tally.count()
+    for (const connection of idle) work(connection)
+    end = setTimeout(() => {
+      // From a cache that is farther away than the time is long, the first answer is awaited.
+      isOverdue = tally.isEmpty
+      if (!isOverdue) resolve()
+    }, load.seconds * 1000)
+  }
+  const leadTimer = setTimeout(endLead, leadMs)
+  const beginTimer = setInterval(beginNext, leadMs / connections.length)
   signal?.addEventListener('abort', () => resolve())
-  for (const connection of connections) work(connection)
+  if (leadMs > 0) beginNext()
+  else endLead()
   await promise
-  const seconds = (performance.now() - start) / 1000
-  clearTimeout(timer)
+  const result = tally.result()
+  for (const timer of [leadTimer, beginTimer, end]) clearTimeout(timer)
   for (const connection of connections) connection.close()
   signal?.throwIfAborted()
-  return { responses, bytes, seconds, errors, firstError, latencyMs: figuresOf(latencies) }
-}
-
-function figuresOf(latencies: LatencyHistogram): LatencyFigures | undefined {
-  const [median, p90, p99] = [0.5, 0.9, 0.99].map((share) => latencies.quantile(share))
-  if (median === undefined || p90 === undefined || p99 === undefined) return undefined
-  return { median, p90, p99 }
+  return result
 }

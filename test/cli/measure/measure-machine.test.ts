@@ -16,7 +16,7 @@ import { atTestEnd } from '../../support/at-test-end.ts'
 import { syntheticCache } from '../../support/synthetic-cache.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
-const patience = 90_000
+const patience = 180_000
 const quiet = new AbortController().signal
 
 async function onDisk(): Promise<string> {
@@ -61,7 +61,7 @@ test(
       expect(median).toBeGreaterThan(0)
       expect(rounds).toBe(3)
     }
-    expect(taken.seconds).toBeLessThan(45)
+    expect(taken.seconds).toBeLessThan(60)
     expect(doing).toEqual(expect.arrayContaining(['disk: writing', 'SHA-256', 'xz', 'loopback']))
     expect(readdirSync(directory)).toEqual([])
     // what it measured is what predictions are made of
@@ -77,14 +77,14 @@ test(
   async () => {
     const directory = await onDisk()
     const stop = new AbortController()
-    const start = performance.now()
-    const interrupted = measureMachine(
-      { directory, onProgress: () => stop.abort(new Error('enough')) },
-      stop.signal,
-    )
-    await expect(interrupted).rejects.toThrow('enough')
-    expect(performance.now() - start).toBeLessThan(10_000)
-    await expect.poll(measuring, { timeout: 3_000 }).toEqual([])
+    let stoppedAt = Number.NaN
+    const onProgress = () => {
+      if (Number.isNaN(stoppedAt)) stoppedAt = performance.now()
+      stop.abort(new Error('enough'))
+    }
+    await expect(measureMachine({ directory, onProgress }, stop.signal)).rejects.toThrow('enough')
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000)
+    await expect.poll(measuring).toEqual([])
     expect(readdirSync(directory)).toEqual([])
   },
   patience,

@@ -8,7 +8,7 @@ import {
 import { readingOf, takeRounds } from '../../../src/host/measure/rounds.ts'
 
 const order = (more = {}) => ({
-  ...{ rounds: 3, budgetMs: 4000, signal: new AbortController().signal },
+  ...{ rounds: 3, budgetMs: 60_000, signal: new AbortController().signal },
   ...more,
 })
 
@@ -48,7 +48,7 @@ test('work that is twice as much has half the rate', async () => {
   const [one, two] = [await measureCore(spin(2), order()), await measureCore(spin(4), order())]
   expect(one.median / two.median).toBeGreaterThan(1.5)
   expect(one.median / two.median).toBeLessThan(2.7)
-}, 20_000)
+})
 
 test('hashes and carries at rates that machines have', async () => {
   const sha = await measureSha256(order({ rounds: 1 }))
@@ -64,4 +64,4 @@ test('hashes and carries at rates that machines have', async () => {
   const { median } = await measureLoopbackLatency(order({ rounds: 1 }))
   expect(median).toBeGreaterThan(0.001)
   expect(median).toBeLessThan(50)
-}, 20_000)
+})

@@ -35,7 +35,7 @@ wait_for() {
   tries=0
   until eval "$1" >/dev/null 2>&1; do
     tries=$((tries + 1))
-    [ $tries -lt 100 ] || { echo "waited in vain for: $1"; break; }
+    [ $tries -lt 500 ] || { echo "waited in vain for: $1"; break; }
     sleep 0.1
   done
 }
@@ -55,7 +55,7 @@ tail -n +1 "$2/before" "$2/after" "$2/without-carrier" "$2/address" "$2/mtu" "$2
 
 testWith(['unshare', 'ip', 'systemd-notify'])(
   'the real systemd-networkd takes the file, without and with a carrier, and leaves the default route',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async ({ skip }) => {
     const namespaces = await runProgram('unshare', ['-n', '-m', 'true'], { env })
     if (namespaces.code !== 0) return skip('needs root and namespaces')
@@ -79,7 +79,7 @@ testWith(['unshare', 'ip', 'systemd-notify'])(
     await writeFile(join(files, '10-narwhal-link.network'), file?.text ?? '')
     await runProgram('chmod', ['-R', 'a+rX', dir], { env })
     const args = ['-n', '-m', 'sh', '-c', script, 'sh', files, results]
-    const { stdout, stderr } = await runProgram('unshare', args, { env, timeoutMs: 50_000 })
+    const { stdout, stderr } = await runProgram('unshare', args, { env })
     const parts = Object.fromEntries(
       stdout
         .split(/^==> .*\/(.+) <==\n/m)
