@@ -7,7 +7,7 @@ export default defineConfig({
     // machine is busy with other things, so there is time for one that is many times slower.
     testTimeout: 180_000,
     hookTimeout: 120_000,
-    expect: { poll: { timeout: 40_000, interval: 30 } },
+    expect: { poll: { timeout: 40_000 } },
     // Vitest would leave a core for itself; most of these tests wait for clocks and other processes.
     maxWorkers: '100%',
   },

@@ -1,3 +1,4 @@
+import { leadShare } from '../src/cli/bench/load.ts'
 import { runLoad } from './load.ts'
 import type { Series } from './series.ts'
 import { type BenchServer, cpuSecondsOf } from './server.ts'
@@ -13,9 +14,6 @@ export interface Measurement extends Pick<Series, 'title' | 'unit' | 'target'> {
   measure(server: BenchServer, workload: Workload): Promise<number>
 }
 
-/** Rates and times only: what a server spends is counted from the first request on. */
-const leadSeconds = 0.5
-
 /** Taken in this order in every round, of nginx and narwhal in turn. */
 export const measurements: readonly Measurement[] = [
   {
@@ -23,7 +21,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'µs',
     target: { of: 'nginx', is: 'at most', value: 1.3 },
     measure: async (server, workload) => {
-      const { medianMs } = await askNarinfos(server, workload, 1, leadSeconds)
+      const { medianMs } = await askNarinfos(server, workload, 1, leadShare)
       return medianMs * 1000
     },
   },
@@ -32,7 +30,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'requests/s',
     target: { of: 'nginx', is: 'at least', value: 0.5 },
     measure: async (server, workload) => {
-      const { responses, seconds } = await askNarinfos(server, workload, 25, leadSeconds)
+      const { responses, seconds } = await askNarinfos(server, workload, 25, leadShare)
       return responses / seconds
     },
   },
@@ -65,7 +63,7 @@ function narThroughput(readers: number): Measurement {
     unit: 'MB/s',
     target: { of: 'nginx', is: 'at least', value: 0.9 },
     measure: async (server, workload) => {
-      const { bytes, seconds } = await readNar(server, workload, readers, leadSeconds)
+      const { bytes, seconds } = await readNar(server, workload, readers, leadShare)
       return bytes / seconds / 1e6
     },
   }
@@ -75,17 +73,18 @@ function askNarinfos(
   server: BenchServer,
   { narinfoPaths, seconds }: Workload,
   connections: number,
-  leadSeconds = 0,
+  lead = 0,
 ) {
-  const load = { url: server.url, paths: narinfoPaths, connections, seconds, leadSeconds }
-  return runLoad(load)
+  const leadSeconds = seconds * lead
+  return runLoad({ url: server.url, paths: narinfoPaths, connections, seconds, leadSeconds })
 }
 
 function readNar(
   server: BenchServer,
   { narPath, seconds }: Workload,
   connections: number,
-  leadSeconds = 0,
+  lead = 0,
 ) {
+  const leadSeconds = seconds * lead
   return runLoad({ url: server.url, paths: [narPath], connections, seconds, leadSeconds })
 }

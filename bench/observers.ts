@@ -69,7 +69,8 @@ async function measureAll(caches: Caches): Promise<void> {
   print(
     `${new Date().toISOString().slice(0, 10)}: ${cpu}, ${cores} cores, Node ${node}; load average ${loadBefore} before.`,
   )
-  print(`\`npm run bench:observers -- --rounds ${rounds} --seconds ${seconds}\``)
+  const words = process.argv.slice(2).join(' ')
+  print(`\`npm run bench:observers${words && ` -- ${words}`}\``)
   print('')
   if (!flags['skip-watched']) print(`${await beWatched(narwhal, caches)}\n`)
   print(await compareTools([nginx, narwhal], caches))
@@ -102,7 +103,7 @@ async function beWatched(narwhal: BenchServer, caches: Caches): Promise<string> 
       `${title}, ${unitOf(title)}`,
       formatSpread(alone[title]),
       formatSpread(watched[title]),
-      (spreadOf(watched[title]).median / spreadOf(alone[title]).median).toFixed(2),
+      formatRatio(alone[title], watched[title]),
     ]),
   )
 }
@@ -130,21 +131,22 @@ async function compareTools(servers: readonly BenchServer[], caches: Caches): Pr
   for (let round = 1; round <= rounds; round++) {
     tell(`bench and narwhal bench, round ${round} of ${rounds}`)
     for (const [at, server] of servers.entries()) {
-      await take(server, caches, own[at] as Collected<Title>, round)
-      const figures = await runCommand(server.url, caches)
-      for (const title of titles) {
-        const figure = sameFigures[title](figures)
-        if (figure !== undefined) command[at]?.[title].push(figure)
+      const takeOwn = () => take(server, caches, own[at] as Collected<Title>, round)
+      const takeCommands = async () => {
+        const figures = await runCommand(server.url, caches)
+        for (const title of titles)
+          command[at]?.[title].push(sameFigures[title](figures) ?? Number.NaN)
       }
+      const turns = [takeOwn, takeCommands]
+      for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn()
     }
   }
   const rows = servers.flatMap((server, at) =>
     titles.map((title) => {
       const [mine, theirs] = [own[at]?.[title] ?? [], command[at]?.[title] ?? []]
-      const ratio = spreadOf(theirs).median / spreadOf(mine).median
       return [
         `${server.name}: ${title}, ${unitOf(title)}`,
-        ...[formatSpread(mine), formatSpread(theirs), ratio.toFixed(2)],
+        ...[formatSpread(mine), formatSpread(theirs), formatRatio(mine, theirs)],
       ]
     }),
   )
@@ -182,6 +184,15 @@ async function take<T extends Measured>(
     const figure = await measurementOf(title).measure(server, caches.workload)
     if (round > 0) into[title].push(figure)
   }
+}
+
+/**
+ * The median of the ratios of each round: what is measured right after one another ran on the same
+ * machine, which over minutes may become half as fast and recover.
+ */
+function formatRatio(before: readonly number[], after: readonly number[]): string {
+  const ratios = after.map((figure, round) => figure / (before[round] ?? Number.NaN))
+  return spreadOf(ratios).median.toFixed(2)
 }
 
 function measurementOf(title: Measured) {

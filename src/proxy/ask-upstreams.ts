@@ -62,10 +62,10 @@ export async function askUpstreams(
     }
   })
 
+  let graceOver = false
+  let grace: Promise<void> | undefined
+  const open = new Set(answers)
   try {
-    let graceOver = false
-    let grace: Promise<void> | undefined
-    const open = new Set(answers)
     for (const answer of answers) answer.then(() => open.delete(answer))
     for (;;) {
       const choice = chooseAnswer(ballots, graceOver)
@@ -83,7 +83,8 @@ export async function askUpstreams(
       await Promise.race(grace ? [...open, grace] : open)
     }
   } finally {
-    others.abort()
+    // An abort costs something even where nobody is left to hear it.
+    if (open.size > 0 || grace) others.abort()
   }
 }
 

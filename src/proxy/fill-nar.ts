@@ -148,6 +148,7 @@ async function takeAll(
 ): Promise<void> {
   const { source } = offer.upstream
   const { name } = source
+  let isWhole = false
   try {
     intake.expect(body.size, name)
     const chunks = widened(body, {
@@ -160,8 +161,9 @@ async function takeAll(
       await intake.take(chunk, name)
     }
     intake.requireWhole(name)
+    isWhole = true
   } finally {
-    abort.abort()
+    if (!isWhole) abort.abort()
   }
 }
 

@@ -193,6 +193,8 @@ export class Narinfos {
 
   /** Takes the narinfo's new text, such as one that has gained a FileHash. */
   refresh(record: NarinfoRecord): void {
+    // What stands in memory was judged when it came there.
+    if (this.#memory.peek(record.hash)?.text.equals(Buffer.from(record.text))) return
     // Its download may have begun when other keys were believed.
     if (this.#isTrusted(record)) this.#remember(record)
   }

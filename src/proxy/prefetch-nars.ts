@@ -186,7 +186,7 @@ export class NarPrefetch {
   async #start(session: Session, path: PathFacts): Promise<'settled' | 'no room'> {
     const { forecast, client } = session
     const { disk, nars, log } = this.#options
-    const isHere = await isFile(disk.layout.nar(path.file))
+    const isHere = await isKept(path.file, disk)
     if (!forecast?.isOpen(path.hash) || this.#sessions.get(client) !== session) return 'settled'
     const file = parseNarFile(path.file)
     if (isHere || !file || this.ahead.has(path.file)) {
@@ -235,8 +235,10 @@ function isDue({ isStale, isPlanning, notBefore }: Session): boolean {
   return isStale && !isPlanning && performance.now() >= notBefore
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
+/** Of a complete index the word is taken: a client that finds it wrong fetches the file itself. */
+async function isKept(file: string, disk: Disk): Promise<boolean> {
+  if (disk.isIndexComplete) return disk.holds(file)
+  return stat(disk.layout.nar(file)).then(
     (stats) => stats.isFile(),
     () => false,
   )

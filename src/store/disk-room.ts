@@ -1,3 +1,4 @@
+import type { StatsFs } from 'node:fs'
 import { rm, statfs } from 'node:fs/promises'
 import type { StoreHash } from '../nix/store-path.ts'
 import { parseNarFile } from '../policy/nar-file.ts'
@@ -77,8 +78,11 @@ export class DiskRoom {
 
   /** @throws the system's error */
   async space(): Promise<Space> {
-    const { index, layout, maxSize, minFree } = this.#options
-    const { bsize, blocks, bavail } = await statfs(layout.root)
+    return this.#spaceOf(await statfs(this.#options.layout.root))
+  }
+
+  #spaceOf({ bsize, blocks, bavail }: StatsFs): Space {
+    const { index, maxSize, minFree } = this.#options
     return {
       bytes: index.totalBytes(),
       originBytes: index.originBytes(),
@@ -207,10 +211,11 @@ export class DiskRoom {
   }
 
   async #take(bytes: number): Promise<boolean> {
-    const space = await this.space()
+    const filesystem = await statfs(this.#options.layout.root)
+    const space = this.#spaceOf(filesystem)
     const needed = bytesToEvict({ ...space, usedBytes: space.bytes, incomingBytes: bytes })
     if (needed === undefined) return false
-    const { files, ffree } = await statfs(this.#options.layout.root)
+    const { files, ffree } = filesystem
     // Filesystems that make inodes as they need them have none to count.
     const hasInodes = files === 0 || ffree >= filesPerDownload * (this.#reservations + 1)
     if (needed > 0 || !hasInodes) await this.#evict(needed, hasInodes ? 0 : filesPerDownload)

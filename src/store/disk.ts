@@ -278,7 +278,7 @@ export class Disk {
         await moveInto(download.path, this.layout.nar(nar.file))
         this.#index.putNar({ ...nar, bytes: download.written }, this.#room.readTime(now))
         for (const record of narinfos) {
-          this.#index.putNarinfo(record)
+          if (!this.#index.knows(record)) this.#index.putNarinfo(record)
           await this.#writeNarinfo(record)
         }
       })

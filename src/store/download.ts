@@ -63,6 +63,9 @@ export class Download {
 
   /** Goes on with what an earlier download left in the file; its bytes are not yet checked. */
   static async resume(path: string, size: number | undefined): Promise<Download> {
+    // Nearly always there is nothing to go on with.
+    const fresh = await openNew(path)
+    if (fresh) return new Download(path, fresh, size)
     const descriptor = await openDescriptor(path, 'r+').catch(() => undefined)
     if (!descriptor) return Download.create(path, size)
     const kept = (await descriptor.size()) ?? 0
@@ -381,7 +384,19 @@ interface ReadTarget {
   readonly length: number
 }
 
+/** @returns undefined when there is one already */
+async function openNew(path: string): Promise<SharedDescriptor | undefined> {
+  try {
+    return await openDescriptor(path, 'wx+')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+    throw error
+  }
+}
+
 async function openFresh(path: string): Promise<SharedDescriptor> {
+  const opened = await openNew(path)
+  if (opened) return opened
   await rm(path, { force: true })
   return openDescriptor(path, 'wx+')
 }

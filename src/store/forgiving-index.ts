@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as nextRound } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log } from '../telemetry.ts'
@@ -136,6 +137,12 @@ export class ForgivingIndex {
   narinfo(hash: StoreHash): NarinfoRecord | undefined {
     const entry = this.entry(hash)
     return entry?.text === undefined ? undefined : { ...entry, text: entry.text }
+  }
+
+  /** True when it misses nothing, and has the same of this path. */
+  knows(record: NarinfoRecord): boolean {
+    if (!this.#isInStep || this.#changes) return false
+    return isDeepStrictEqual(this.narinfo(record.hash), record)
   }
 
   entry(hash: StoreHash): NarinfoEntry | undefined {

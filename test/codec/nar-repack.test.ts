@@ -313,7 +313,7 @@ async function threadTask(
 /** Threads of this process that have stepped back. */
 async function loweredThreads(): Promise<number> {
   const own = getPriority()
-  return (await nicenessOfThreads()).filter((niceness) => niceness > own + 5).length
+  return (await nicenessOfThreads()).filter((niceness) => niceness > own).length
 }
 
 /** proc(5): the field "nice" is the 19th, the 17th behind the name, which may hold anything. */

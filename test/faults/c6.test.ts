@@ -14,7 +14,7 @@ const heads: readonly string[] = [
 ]
 
 faultTest(
-  `C6: ${clients} clients that send their heads a byte at a time are closed within 20 s, others served`,
+  `C6: ${clients} clients that send their heads a byte at a time are closed, others served`,
   { timeout: 180_000 },
   async (stage) => {
     const { narwhal } = stage

@@ -63,7 +63,7 @@ test(`R2: a slow crowd, a fast crowd and ${questions} misses at once in 512 MiB:
   expect([...statuses].filter((status) => ![404, 503, 0].includes(status))).toEqual([])
   for (const member of slow) member.leave()
   expect(await memory.kills()).toBe(0)
-  expect((await stage.narinfo(small)).status).toBe(200)
+  await expect.poll(async () => (await stage.narinfo(small)).status).toBe(200)
   console.info(
     `R2: ${Math.round((await memory.peakBytes()) / MiB)} MiB at peak, page cache included`,
   )

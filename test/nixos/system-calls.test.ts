@@ -33,7 +33,7 @@ testWith(['strace', 'systemd-analyze', 'perl'])(
       const { body } = await requestRaw(`${narwhal.url}/api/v1/status`)
       return (JSON.parse(body.toString()) as { recompress: { done: number } }).recompress.done
     }
-    await expect.poll(packed, { timeout: 60_000 }).toBe(cache.infos.length)
+    await expect.poll(packed, { timeout: 150_000 }).toBe(cache.infos.length)
     await narwhal.stop()
     expect(receiver.messages()).toContain('READY=1')
 

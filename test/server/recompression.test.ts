@@ -70,7 +70,7 @@ async function recompressed({ server, cache }: Stage, count = cache.infos.length
         const { recompress } = (await response.json()) as { recompress: { done: number } }
         return recompress.done
       },
-      { timeout: 40_000, interval: 100 },
+      { timeout: 120_000, interval: 100 },
     )
     .toBe(count)
 }

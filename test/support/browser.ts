@@ -10,6 +10,9 @@ export interface WatchedPage {
   readonly complaints: readonly string[]
 }
 
+/** For a browser to start, and for it to do what it is told, on a machine busy with other tests. */
+const patienceMs = 120_000
+
 /** A host name under which browsers reach this machine as they would another on the network. */
 export const plainHost = 'cache.example'
 
@@ -26,6 +29,7 @@ export async function openPage(url: string, options: BrowserOptions = {}): Promi
   const { width = 1280, ...context } = options
   const browser = await launch()
   const page = await browser.newPage({ viewport: { width, height: 900 }, ...context })
+  page.setDefaultTimeout(patienceMs)
   const complaints: string[] = []
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
@@ -47,7 +51,8 @@ async function launch(): Promise<Browser> {
     // A name that is no localhost: over plain http it gets none of the powers of a secure origin.
     `--host-resolver-rules=MAP ${plainHost} 127.0.0.1`,
   ]
-  const browser = await chromium.launch({ executablePath: chromiumPath(), args })
+  const options = { executablePath: chromiumPath(), args, timeout: patienceMs }
+  const browser = await chromium.launch(options)
   onTestFinished(() => browser.close())
   return browser
 }

@@ -1,41 +1,55 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 
 const first = 10_240
 const end = 32_768
-/** More test processes than run at once on any machine. */
-const shares = 64
-const portsEach = Math.floor((end - first) / shares)
+/** Ports this process may have claimed at a time: each takes a descriptor. */
+const mostClaims = 200
+const claims: Server[] = []
 
 /**
- * Vitest numbers the processes that run at the same time. Each takes ports of a share of its own: one
- * that is free now must not be taken by another test before whoever asked for it listens there.
- */
-const share = (Number(process.env.VITEST_POOL_ID ?? 1) - 1) % shares
-let next = Math.floor(Math.random() * portsEach)
-
-/**
- * A free port of 127.0.0.1 that can be listened on again after a pause. Those the system chooses
- * itself (32768 and up on Linux) cannot: any connection of another test may have taken them meanwhile.
+ * A free port of 127.0.0.1 that can be listened on again after a pause, and that no other test takes.
+ * Those the system chooses itself (32768 and up on Linux) cannot: any connection of another test may
+ * have taken them meanwhile.
  */
 export async function lastingPort(): Promise<number> {
   for (;;) {
-    // one after the other, so that nobody else here gets it soon
-    const port = first + share * portsEach + next
-    next = (next + 1) % portsEach
-    if (await isFree(port)) return port
+    const port = first + Math.floor(Math.random() * (end - first))
+    if ((await claim(port)) && (await isFree(port))) return port
   }
 }
 
+/**
+ * Keeps a port from the other test processes while nobody listens there: by a socket that has only a
+ * name, which Linux lets one process have, until its end.
+ */
+async function claim(port: number): Promise<boolean> {
+  if (process.platform !== 'linux') return true
+  const server = await listening(`\0narwhal-test-port-${port}`)
+  if (!server) return false
+  claims.push(server.unref())
+  if (claims.length > mostClaims) claims.shift()?.close()
+  return true
+}
+
 async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1')
-  try {
-    await once(server, 'listening')
-  } catch {
-    return false
-  }
+  const server = await listening({ port, host: '127.0.0.1' })
+  if (!server) return false
   const closed = once(server, 'close')
   server.close()
   await closed
   return true
+}
+
+/** @returns undefined where the place is taken */
+async function listening(
+  place: string | { port: number; host: string },
+): Promise<Server | undefined> {
+  const server = createServer()
+  const path = typeof place === 'string' ? { path: place } : place
+  server.listen(path)
+  return once(server, 'listening').then(
+    () => server,
+    () => undefined,
+  )
 }

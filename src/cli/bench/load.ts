@@ -20,6 +20,9 @@ export interface Load {
   readonly statuses?: readonly number[]
 }
 
+/** How long the lead of a measurement is, as a share of what counts. */
+export const leadShare = 0.5
+
 /** A connection on which so many requests in a row fail is given up: nobody is to be hammered. */
 const maxFailuresInARow = 3
 /** Of the bytes that may be read: the rest is for what counts. */

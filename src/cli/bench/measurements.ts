@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts'
 import { walkClosure } from './closure-walk.ts'
-import { runLoad } from './load.ts'
+import { leadShare, runLoad } from './load.ts'
 import type { LoadResult } from './tally.ts'
 import type { Workload } from './workload.ts'
 
@@ -41,8 +41,6 @@ export interface Measurement {
 const connections = 25
 /** What Nix takes for "not here": S3 says 403 where it may not be listed. */
 const absent = [404, 403, 410]
-/** Share of the length of a measurement, before it: readers come apart, and code gets warm. */
-const leadShare = 0.25
 const nothingAsked: Reading = {
   ...{ figures: {}, answers: 0, bytes: 0, errors: 0, firstError: undefined },
 }
