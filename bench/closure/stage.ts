@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startProxy } from '../../src/cli/demo/proxy.ts'
 import type { BenchServer } from '../server.ts'
+import { awaitRecompressed } from './await-recompressed.ts'
 import { startNginxProxy } from './nginx-proxy.ts'
 import type { Contestant } from './results.ts'
 import { warmUp } from './warm-up.ts'
@@ -39,7 +40,12 @@ export async function openStage(contestant: Contestant, options: StageOptions): 
   const discard = () => rm(directory, { recursive: true, force: true })
   try {
     const server = await startServer(contestant, directory, options)
-    await warmUp(server.url, options.warmUpPaths, options.signal).catch(async (error) => {
+    const prepare = async () => {
+      await warmUp(server.url, options.warmUpPaths, options.signal)
+      // A client comes to a proxy that has nothing left to do.
+      if (contestant === 'narwhal') await awaitRecompressed(server.url, options.signal)
+    }
+    await prepare().catch(async (error) => {
       await server[Symbol.asyncDispose]()
       throw error
     })
