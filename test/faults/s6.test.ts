@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -11,8 +12,10 @@ import { formatPublicKey, generateSecretKey, signText } from '../../src/nix/sign
 import { parseBaseName } from '../../src/nix/store-path.ts'
 import { MiB } from '../../src/units.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
-import { startNarwhal } from '../support/narwhal-process.ts'
+import { pauseAfter } from '../support/faults.ts'
+import { type NarwhalProcess, startNarwhal } from '../support/narwhal-process.ts'
 import { expectSoundDataDir } from '../support/oracles.ts'
+import { testWith } from '../support/programs.ts'
 import { requestRaw } from '../support/raw-http.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -21,7 +24,7 @@ const bombBytes = 512 * MiB
 
 interface Trap {
   /** what is sent as the file */
-  readonly file: Buffer
+  readonly file: Uint8Array
   /** what the signed narinfo claims */
   readonly narSize: number
   readonly narHash: Hash
@@ -55,17 +58,22 @@ const traps: Readonly<Record<string, () => Trap>> = {
   },
 }
 
-/** A cache with one path, well signed, whose file is a trap. */
-async function trapCache({ file, narSize, narHash }: Trap) {
-  const directory = await tempDir('trap')
-  const key = generateSecretKey('trap-1')
-  const storePath = parseBaseName(`${'a'.repeat(32)}-trap`)
+const key = generateSecretKey('trap-1')
+
+/** A path for a cache: its narinfo, well signed, and the file that leads to. */
+async function addPath(
+  directory: string,
+  name: string,
+  { file, narSize, narHash, compression = 'zstd' }: Trap & Pick<Partial<NarInfo>, 'compression'>,
+): Promise<NarInfo> {
+  const storePath = parseBaseName(`${name.slice(0, 1).repeat(32)}-${name}`)
   const signed = { storeDir: '/nix/store', storePath, references: [], narHash, narSize }
   const fileHash = sha256(file)
+  const ending = { zstd: '.zst', xz: '.xz', none: '' }[compression as 'zstd' | 'xz' | 'none']
   const info: NarInfo = {
     ...signed,
-    url: `nar/${formatDigest(fileHash, 'nix32')}.nar.zst`,
-    compression: 'zstd',
+    url: `nar/${formatDigest(fileHash, 'nix32')}.nar${ending}`,
+    compression,
     fileHash,
     fileSize: file.length,
     deriver: undefined,
@@ -73,31 +81,51 @@ async function trapCache({ file, narSize, narHash }: Trap) {
     ca: undefined,
     signatures: [signText(fingerprint(signed), key)],
   }
+  await mkdir(join(directory, 'nar'), { recursive: true })
+  await writeFile(join(directory, info.url), file)
   await writeFile(join(directory, `${storePath.hash}.narinfo`), printNarInfo(info))
+  return info
+}
+
+async function startStage(directory: string, env: Record<string, string> = {}) {
   const upstream = await startFakeUpstream(directory)
   const narwhal = await startNarwhal({
     upstreams: [upstream.url],
     trustedKeys: [formatPublicKey(key.publicKey)],
+    env,
   })
-  await mkdir(join(directory, 'nar'))
-  await writeFile(join(directory, info.url), file)
-  return { narwhal, info }
+  return { upstream, narwhal }
+}
+
+/** A cache with one path whose file is a trap. */
+async function trapCache(trap: Trap) {
+  const directory = await tempDir('trap')
+  const info = await addPath(directory, 'a-trap', trap)
+  return { ...(await startStage(directory)), info }
+}
+
+/** Watches how much more memory a server comes to hold. */
+async function watchMemory(narwhal: NarwhalProcess): Promise<() => number> {
+  const before = await narwhal.rssBytes()
+  let peak = before
+  const watch = setInterval(async () => {
+    peak = Math.max(peak, await narwhal.rssBytes().catch(() => 0))
+  }, 20)
+  return () => {
+    clearInterval(watch)
+    return peak - before
+  }
 }
 
 describe('S6: an archive that is a trap', () => {
   for (const [name, make] of Object.entries(traps)) {
     test(`${name} is refused, in bounded memory`, { timeout: 180_000 }, async () => {
       const { narwhal, info } = await trapCache(make())
-      const before = await narwhal.rssBytes()
-      let peak = before
-      const watch = setInterval(async () => {
-        peak = Math.max(peak, await narwhal.rssBytes().catch(() => 0))
-      }, 20)
+      const grownBytes = await watchMemory(narwhal)
       expect((await requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)).status).toBe(200)
       const answer = await requestRaw(`${narwhal.url}/${info.url}`)
-      clearInterval(watch)
       expect(answer.status === 200 && answer.end === 'clean').toBe(false)
-      expect(peak - before).toBeLessThan(mayGrowBytes)
+      expect(grownBytes()).toBeLessThan(mayGrowBytes)
       await expectSoundDataDir(narwhal.dataDir, { maxPartials: 1 })
       expect((await requestRaw(`${narwhal.url}/nix-cache-info`)).status).toBe(200)
     })
@@ -114,4 +142,71 @@ describe('S6: an archive that is a trap', () => {
     expect(answer.status === 200 && !answer.body.equals(trap.file)).toBe(false)
     expect((await requestRaw(`${narwhal.url}/nix-cache-info`)).status).toBe(200)
   })
+})
+
+/** The same where recompression is the first to look inside: zstd it would leave as it is. */
+const packedTraps: Readonly<Record<string, () => Trap>> = {
+  'a file that unpacks to far more than NarSize': () => ({
+    file: xz(Buffer.alloc(bombBytes / 2)),
+    narSize: 1000,
+    narHash: sha256(Buffer.alloc(1000)),
+  }),
+  'a NarSize that lies upwards': () => {
+    const nar = encodeNar({ type: 'regular', executable: false, contents: Buffer.from('x') })
+    return { file: xz(nar), narSize: 100 * MiB, narHash: sha256(nar) }
+  },
+  'a file that is no archive': () => {
+    const nar = encodeNar({ type: 'regular', executable: false, contents: Buffer.from('x') })
+    return { file: Buffer.alloc(5000, 'junk'), narSize: nar.length, narHash: sha256(nar) }
+  },
+  'the NAR of another path': () => {
+    const nar = (text: string) =>
+      encodeNar({ type: 'regular', executable: false, contents: Buffer.from(text) })
+    return { file: xz(nar('x')), narSize: nar('y').length, narHash: sha256(nar('y')) }
+  },
+}
+
+function xz(bytes: Uint8Array): Buffer {
+  return execFileSync('xz', ['-0', '--stdout'], { input: bytes, maxBuffer: 64 * MiB })
+}
+
+describe('S6: a trap that was kept unopened, in a crowd, and is to be recompressed', () => {
+  for (const [name, make] of Object.entries(packedTraps)) {
+    testWith(['xz'])(
+      `${name} is removed, in bounded memory; all else stays and is served`,
+      async () => {
+        const directory = await tempDir('trap')
+        const info = await addPath(directory, 'a-trap', { ...make(), compression: 'xz' })
+        const contents = Buffer.alloc(300_000, 'honest ')
+        const nar = encodeNar({ type: 'regular', executable: false, contents })
+        const good = { file: nar, narSize: nar.length, narHash: sha256(nar) }
+        const honest = await addPath(directory, 'honest', { ...good, compression: 'none' })
+        const { upstream, narwhal } = await startStage(directory, {
+          NARWHAL_RECOMPRESS_ENABLED: 'true',
+        })
+        const get = (path: string) => requestRaw(`${narwhal.url}/${path}`)
+        const kept = () => readdir(join(narwhal.dataDir, 'cache', 'nar'))
+        const grownBytes = await watchMemory(narwhal)
+
+        const gate = Promise.withResolvers<void>()
+        upstream.script(`/${honest.url}`, pauseAfter(1000, gate.promise))
+        await get(`${honest.storePath.hash}.narinfo`)
+        const crowd = get(honest.url)
+        await expect.poll(() => upstream.count(`/${honest.url}`)).toBe(1)
+        expect((await get(`${info.storePath.hash}.narinfo`)).status).toBe(200)
+        expect(await get(info.url)).toMatchObject({ status: 200, end: 'clean' })
+        await expect.poll(kept).toContain(info.url.slice('nar/'.length))
+        gate.resolve()
+        expect((await crowd).end).toBe('clean')
+
+        await expect.poll(kept).not.toContain(info.url.slice('nar/'.length))
+        const zstd = async () => (await kept()).filter((file) => file.startsWith('h'.repeat(32)))
+        await expect.poll(zstd).toHaveLength(1)
+        expect(await kept()).toHaveLength(2)
+        expect((await get(honest.url)).body.equals(nar)).toBe(true)
+        expect(grownBytes()).toBeLessThan(mayGrowBytes)
+        await expectSoundDataDir(narwhal.dataDir, { maxPartials: 1 })
+      },
+    )
+  }
 })

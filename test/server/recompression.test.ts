@@ -6,6 +6,7 @@ import { zstdDecompress } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import { formatDigest, formatHash } from '../../src/nix/hash.ts'
 import { type NarInfo, parseNarInfo } from '../../src/nix/narinfo.ts'
+import { atRest } from '../support/at-rest.ts'
 import { expectNar } from '../support/expect-served.ts'
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.ts'
 import { flipBit, waitFor } from '../support/faults.ts'
@@ -60,6 +61,7 @@ async function fetchAll(at: Stage): Promise<void> {
     await narinfo(at, info)
     await expectNar(at.server.url, at.cache, info)
   }
+  await atRest(at.server)
 }
 
 async function recompressed({ server, cache }: Stage, count = cache.infos.length): Promise<void> {
