@@ -8,6 +8,9 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 40_000 } },
+    // On a machine lent out by the hour a clock may run out all the same: what fails there is tried
+    // once more, and the report says so. A wrong byte, or a lie on the disk, is never tried again.
+    retry: process.env.CI === 'true' ? { count: 1, condition: /^(?!.*oracle [AB]:)/s } : 0,
     // Vitest would leave a core for itself; most of these tests wait for clocks and other processes.
     maxWorkers: '100%',
   },

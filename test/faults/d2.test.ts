@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { MiB } from '../../src/units.ts'
-import { auditDataDir } from '../support/audit-data-dir.ts'
+import { auditDataDir, lies } from '../support/audit-data-dir.ts'
 import { expectServed } from '../support/expect-served.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { loopFilesystem, makeImage } from '../support/loop-filesystem.ts'
@@ -48,7 +48,7 @@ test(`D2 ${powerCuts} power cuts under load: what has its name is whole, and the
 
   for (let cut = 0; cut < powerCuts; cut += 1) {
     const copy = join(images, `cut-${cut}`)
-    expect(await flawsOf(copy, join(images, `mnt-${cut}`)), `power cut ${cut}`).toEqual([])
+    expect(await flawsOf(copy, join(images, `mnt-${cut}`)), `${lies}, power cut ${cut}`).toEqual([])
   }
   const server = await startNarwhal({
     ...options,

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { MiB } from '../../src/units.ts'
-import { auditDataDir } from '../support/audit-data-dir.ts'
+import { auditDataDir, lies } from '../support/audit-data-dir.ts'
 import { expectServed } from '../support/expect-served.ts'
 import { expectSoundDataDir } from '../support/oracles.ts'
 import { testWith } from '../support/programs.ts'
@@ -25,7 +25,10 @@ function killAt(call: string, nth: number): readonly string[] {
 /** What has its name is right; the index may lag behind, and halves may lie in tmp/. */
 async function expectNoLies({ narwhal }: UploadStage): Promise<void> {
   const flaws = await auditDataDir(narwhal.dataDir)
-  expect(flaws.filter((flaw) => !/^the index |^tmp\//.test(flaw))).toEqual([])
+  expect(
+    flaws.filter((flaw) => !/^the index |^tmp\//.test(flaw)),
+    lies,
+  ).toEqual([])
 }
 
 describe('S7 killed while a path is pushed', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { KiB } from '../../src/units.ts'
-import { auditDataDir } from '../support/audit-data-dir.ts'
+import { auditDataDir, lies } from '../support/audit-data-dir.ts'
 import type { FakeUpstream } from '../support/fake-upstream.ts'
 import type { SyntheticCache } from '../support/synthetic-cache.ts'
 import { DrivenServer } from './driven-server.ts'
@@ -90,10 +90,10 @@ export class StoreWorld {
     await this.#server.stop()
     if (this.#isIndexRuined) {
       await this.#restart('SIGTERM')
-      await expect.poll(() => this.#audit()).toEqual([])
+      await expect.poll(() => this.#audit(), { message: lies }).toEqual([])
       await this.#server.stop()
     }
-    expect(await this.#audit()).toEqual([])
+    expect(await this.#audit(), lies).toEqual([])
   }
 
   async release(): Promise<void> {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
 import { auditCache } from '../support/audit-cache.ts'
+import { lies } from '../support/audit-data-dir.ts'
 import { expectClosure, expectSound, expectSuccess } from '../support/expect-closure.ts'
 import type { Fault } from '../support/fake-upstream.ts'
 import * as faults from '../support/faults.ts'
@@ -54,7 +55,10 @@ for (const cache of ['xz', 'nix-serve'] as const satisfies RealCacheName[]) {
       expect(narwhal.stderr).toContain(upstream.url.replace('http://', ''))
       // what was fetched ahead of the client may be getting its place just now
       await expect
-        .poll(() => auditCache(join(narwhal.dataDir, 'cache'), closure.publicKey), soon)
+        .poll(() => auditCache(join(narwhal.dataDir, 'cache'), closure.publicKey), {
+          ...soon,
+          message: lies,
+        })
         .toEqual([])
     })
 
@@ -70,7 +74,10 @@ for (const cache of ['xz', 'nix-serve'] as const satisfies RealCacheName[]) {
         expect(upstream.count(/^\/nar\//)).toBeGreaterThan(0)
         // what was fetched ahead of the client may be getting its place just now
         await expect
-          .poll(() => auditCache(join(narwhal.dataDir, 'cache'), closure.publicKey), soon)
+          .poll(() => auditCache(join(narwhal.dataDir, 'cache'), closure.publicKey), {
+            ...soon,
+            message: lies,
+          })
           .toEqual([])
       },
     )

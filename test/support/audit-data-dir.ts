@@ -23,6 +23,9 @@ export interface AuditOptions {
   readonly mayLackFileSize?: boolean
 }
 
+/** What a test says of them: oracle B has failed, and that is never tried again. */
+export const lies = 'oracle B: lies on the disk'
+
 /**
  * Looks for lies in a whole data directory, from outside and without Nix: NARs that do not hash to
  * their name, narinfos that promise what is not there, an index that says something else than the

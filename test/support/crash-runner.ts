@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { repackedFileOf } from '../../src/policy/nar-file.ts'
 import { MiB } from '../../src/units.ts'
-import { auditDataDir } from './audit-data-dir.ts'
+import { auditDataDir, lies } from './audit-data-dir.ts'
 import { expectServed } from './expect-served.ts'
 import { type FakeUpstream, startFakeUpstream } from './fake-upstream.ts'
 import { type NarwhalProcess, startNarwhal } from './narwhal-process.ts'
@@ -85,9 +85,11 @@ function isRunning(pid: number): boolean {
 export async function expectRecovery(site: CrashSite): Promise<void> {
   const server = await start(site, [])
   for (const info of site.cache.infos) await expectServed(server.url, site.cache, info)
-  await expect.poll(() => auditDataDir(site.dataDir, audit), { interval: 100 }).toEqual([])
+  await expect
+    .poll(() => auditDataDir(site.dataDir, audit), { interval: 100, message: lies })
+    .toEqual([])
   expect(await server.stop()).toBe(0)
-  expect(await auditDataDir(site.dataDir, { ...audit, maxPartials: 0 })).toEqual([])
+  expect(await auditDataDir(site.dataDir, { ...audit, maxPartials: 0 }), lies).toEqual([])
 }
 
 function start({ cache, upstream, dataDir }: CrashSite, wrapper: readonly string[]) {
@@ -143,7 +145,7 @@ async function zstdFormIsRight(
   if (!body) return false
   expect(response?.status).toBe(200)
   const nar = await promisify(zstdDecompress)(Buffer.from(body))
-  expect(nar.equals(await cache.bytesOf(info)), `the zstd form of ${info.url}`).toBe(true)
+  expect(nar.equals(await cache.bytesOf(info)), `oracle A: the zstd form of ${info.url}`).toBe(true)
   return true
 }
 
@@ -154,5 +156,8 @@ async function expectNoLies({ dataDir }: CrashSite): Promise<void> {
     if (/ENOENT|no such table|unable to open/.test(error.message)) return []
     throw error
   })
-  expect(flaws.filter((flaw) => !/^the index |^tmp\//.test(flaw))).toEqual([])
+  expect(
+    flaws.filter((flaw) => !/^the index |^tmp\//.test(flaw)),
+    lies,
+  ).toEqual([])
 }

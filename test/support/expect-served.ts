@@ -21,5 +21,5 @@ export async function expectNar(url: string, cache: SyntheticCache, info: NarInf
   const response = await fetch(`${url}/${info.url}`)
   expect(response.status, info.url).toBe(200)
   const bytes = Buffer.from(await response.arrayBuffer())
-  expect(bytes.equals(await cache.bytesOf(info)), `the bytes of ${info.url}`).toBe(true)
+  expect(bytes.equals(await cache.bytesOf(info)), `oracle A: the bytes of ${info.url}`).toBe(true)
 }

@@ -1,7 +1,7 @@
 import { readdir, readlink } from 'node:fs/promises'
 import { expect } from 'vitest'
 import { formatSize, MiB } from '../../src/units.ts'
-import { type AuditOptions, auditDataDir } from './audit-data-dir.ts'
+import { type AuditOptions, auditDataDir, lies } from './audit-data-dir.ts'
 import { hotHitsDuring } from './hot-hits.ts'
 import type { NarwhalProcess } from './narwhal-process.ts'
 import type { RawResponse } from './raw-http.ts'
@@ -30,18 +30,24 @@ export function expectTruth(response: RawResponse, truth: Buffer): void {
   const [start, last, total] = range
     ? range.slice(1).map(Number)
     : [0, truth.length - 1, truth.length]
-  expect(total, 'length of the file').toBe(truth.length)
-  expect(response.status, 'status that goes with the range').toBe(range ? 206 : 200)
+  expect(total, 'oracle A: length of the file').toBe(truth.length)
+  expect(response.status, 'oracle A: status that goes with the range').toBe(range ? 206 : 200)
   const part = truth.subarray(start, (last ?? 0) + 1)
   // not the bytes themselves: a failure would print megabytes
   const figures = `${response.status}, ${response.body.length} bytes of ${part.length} from ${start}`
-  expect(response.body.equals(part), `what ended cleanly is the origin's (${figures})`).toBe(true)
+  expect(
+    response.body.equals(part),
+    `oracle A: what ended cleanly is the origin's (${figures})`,
+  ).toBe(true)
 }
 
 /** Oracle B: the data directory is without a lie, now or as soon as the last write is done. */
 export async function expectSoundDataDir(dataDir: string, options?: AuditOptions): Promise<void> {
   await expect
-    .poll(() => auditDataDir(dataDir, options), { timeout: calmWithinMs, interval: 100 })
+    .poll(() => auditDataDir(dataDir, options), {
+      ...{ timeout: calmWithinMs, interval: 100 },
+      message: lies,
+    })
     .toEqual([])
 }
 
