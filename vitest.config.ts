@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -11,7 +12,7 @@ export default defineConfig({
     // On a machine lent out by the hour a clock may run out all the same: what fails there is tried
     // once more, and the report says so. A wrong byte, or a lie on the disk, is never tried again.
     retry: process.env.CI === 'true' ? { count: 1, condition: /^(?!.*oracle [AB]:)/s } : 0,
-    // Vitest would leave a core for itself; most of these tests wait for clocks and other processes.
-    maxWorkers: '100%',
+    // Most of these tests wait for clocks and other processes: two cores have room for three files.
+    maxWorkers: Math.max(3, availableParallelism()),
   },
 })
