@@ -64,6 +64,8 @@ async function addDefaultRoute(end: CableEnd): Promise<void> {
     'route add default via 192.0.2.1',
   ])
     await end.mustRun('ip', args.split(' '))
+  // The kernel notices a little later that there is somebody at the other end.
+  await expect.poll(() => setUpOf(end)).not.toContain('linkdown')
 }
 
 /** Measures from the client for a short time. */
