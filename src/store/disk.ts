@@ -162,8 +162,12 @@ export class Disk {
   }
 
   async forget(hash: StoreHash): Promise<void> {
-    this.#index.deleteNarinfo(hash)
-    await this.#attempt('delete a narinfo', () => rm(this.layout.narinfo(hash), { force: true }))
+    const file = this.#index.entry(hash)?.file ?? hash
+    // In turn: who gives the NAR its place just now writes the narinfo once more.
+    await this.#turns.take(file, async () => {
+      this.#index.deleteNarinfo(hash)
+      await this.#attempt('delete a narinfo', () => rm(this.layout.narinfo(hash), { force: true }))
+    })
   }
 
   /**
