@@ -79,6 +79,20 @@ describe('a narinfo stands in cache/ only while its NAR does', () => {
     }
   })
 
+  test('whatever moment it is forgotten at while its NAR is published, which is removed then', async () => {
+    const disk = await openDisk()
+    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+    const info = cache.infos[0] as NarInfo
+    for (let rounds = 0; rounds < 150; rounds += 1) {
+      await Promise.all([
+        publish(disk, cache, info),
+        afterRounds((rounds % 50) * 8, () => disk.forget(info.storePath.hash)),
+      ])
+      await disk.remove(fileOf(info))
+      expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
+    }
+  })
+
   test('whatever moment its NAR is evicted at while the narinfo comes anew', async () => {
     const disk = await openDisk()
     const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
