@@ -1,5 +1,5 @@
 import { leadShare } from '../src/cli/bench/load.ts'
-import { runLoad } from './load.ts'
+import { type Load, runLoad } from './load.ts'
 import type { Series } from './series.ts'
 import { type BenchServer, cpuSecondsOf } from './server.ts'
 
@@ -21,7 +21,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'µs',
     target: { of: 'nginx', is: 'at most', value: 1.3 },
     measure: async (server, workload) => {
-      const { medianMs } = await askNarinfos(server, workload, 1, leadShare)
+      const { medianMs } = await timed(server, narinfos(workload, 1))
       return medianMs * 1000
     },
   },
@@ -30,7 +30,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'requests/s',
     target: { of: 'nginx', is: 'at least', value: 0.5 },
     measure: async (server, workload) => {
-      const { responses, seconds } = await askNarinfos(server, workload, 25, leadShare)
+      const { responses, seconds } = await timed(server, narinfos(workload, 25))
       return responses / seconds
     },
   },
@@ -39,7 +39,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'µs',
     measure: async (server, workload) => {
       const before = cpuSecondsOf(server.pid)
-      const { responses } = await askNarinfos(server, workload, 25)
+      const { responses } = await spent(server, narinfos(workload, 25))
       return ((cpuSecondsOf(server.pid) - before) * 1e6) / responses
     },
   },
@@ -51,7 +51,7 @@ export const measurements: readonly Measurement[] = [
     unit: 'ms',
     measure: async (server, workload) => {
       const before = cpuSecondsOf(server.pid)
-      const { bytes } = await readNar(server, workload, 4)
+      const { bytes } = await spent(server, nars(workload, 4))
       return ((cpuSecondsOf(server.pid) - before) * 1e3) / (bytes / 1e9)
     },
   },
@@ -63,28 +63,28 @@ function narThroughput(readers: number): Measurement {
     unit: 'MB/s',
     target: { of: 'nginx', is: 'at least', value: 0.9 },
     measure: async (server, workload) => {
-      const { bytes, seconds } = await readNar(server, workload, readers, leadShare)
+      const { bytes, seconds } = await timed(server, nars(workload, readers))
       return bytes / seconds / 1e6
     },
   }
 }
 
-function askNarinfos(
-  server: BenchServer,
-  { narinfoPaths, seconds }: Workload,
-  connections: number,
-  lead = 0,
-) {
-  const leadSeconds = seconds * lead
-  return runLoad({ url: server.url, paths: narinfoPaths, connections, seconds, leadSeconds })
+type Task = Pick<Load, 'paths' | 'connections' | 'seconds'>
+
+function narinfos({ narinfoPaths, seconds }: Workload, connections: number): Task {
+  return { paths: narinfoPaths, connections, seconds }
 }
 
-function readNar(
-  server: BenchServer,
-  { narPath, seconds }: Workload,
-  connections: number,
-  lead = 0,
-) {
-  const leadSeconds = seconds * lead
-  return runLoad({ url: server.url, paths: [narPath], connections, seconds, leadSeconds })
+function nars({ narPath, seconds }: Workload, connections: number): Task {
+  return { paths: [narPath], connections, seconds }
+}
+
+/** For a rate or a time: what comes before the generator is warm does not count. */
+function timed({ url }: BenchServer, task: Task) {
+  return runLoad({ ...task, url, leadSeconds: task.seconds * leadShare })
+}
+
+/** For what a server spends: counted from the first request on. */
+function spent({ url }: BenchServer, task: Task) {
+  return runLoad({ ...task, url })
 }

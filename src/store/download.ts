@@ -4,7 +4,7 @@ import { KiB, MiB } from '../units.ts'
 import type { Reservation } from './disk-room.ts'
 import { MemoryWindow } from './memory-window.ts'
 import type { NarReader } from './nar-reader.ts'
-import { openDescriptor, type SharedDescriptor } from './shared-descriptor.ts'
+import { openDescriptor, openFresh, openNew, type SharedDescriptor } from './shared-descriptor.ts'
 
 /** Bytes at the end of a file that wait for the verdict on the whole. */
 export const withheldBytes = 64 * KiB
@@ -382,21 +382,4 @@ interface ReadTarget {
   readonly buffer: Buffer
   readonly position: number
   readonly length: number
-}
-
-/** @returns undefined when there is one already */
-async function openNew(path: string): Promise<SharedDescriptor | undefined> {
-  try {
-    return await openDescriptor(path, 'wx+')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
-    throw error
-  }
-}
-
-async function openFresh(path: string): Promise<SharedDescriptor> {
-  const opened = await openNew(path)
-  if (opened) return opened
-  await rm(path, { force: true })
-  return openDescriptor(path, 'wx+')
 }

@@ -1,4 +1,5 @@
 import { close, fdatasync, fstat, open, read, type Stats, write } from 'node:fs'
+import { rm } from 'node:fs/promises'
 
 /**
  * A file descriptor that closes once its last holder has let go and its last operation has ended:
@@ -79,4 +80,31 @@ export function openDescriptor(path: string, flags: 'r' | 'r+' | 'wx+'): Promise
       else resolve(new SharedDescriptor(fd))
     })
   })
+}
+
+/**
+ * Makes a file.
+ *
+ * @returns undefined when there is one already
+ * @throws the system's error
+ */
+export async function openNew(path: string): Promise<SharedDescriptor | undefined> {
+  try {
+    return await openDescriptor(path, 'wx+')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+    throw error
+  }
+}
+
+/**
+ * Makes a file in the place of whatever is there; who holds that keeps it.
+ *
+ * @throws the system's error
+ */
+export async function openFresh(path: string): Promise<SharedDescriptor> {
+  const opened = await openNew(path)
+  if (opened) return opened
+  await rm(path, { force: true })
+  return openDescriptor(path, 'wx+')
 }
