@@ -66,29 +66,28 @@ async function afterRounds(rounds: number, work: () => Promise<unknown>): Promis
 }
 
 describe('a narinfo stands in cache/ only while its NAR does', () => {
-  test('whatever moment a NAR being published is evicted at', async () => {
-    const disk = await openDisk()
-    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
-    const info = cache.infos[0] as NarInfo
-    for (let rounds = 0; rounds < 150; rounds += 1) {
-      await Promise.all([
-        publish(disk, cache, info),
-        afterRounds(rounds % 50, () => disk.remove(fileOf(info))),
-      ])
-      expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
-    }
-  })
+  type Step = (disk: Disk, info: NarInfo) => Promise<void>
+  const evict: Step = (disk, info) => disk.remove(fileOf(info))
+  const forget: Step = (disk, info) => disk.forget(info.storePath.hash)
+  const nothing: Step = async () => undefined
+  const cases = [
+    ['a NAR being published is evicted at', { meanwhile: evict, stride: 1, afterwards: nothing }],
+    [
+      'it is forgotten at while its NAR is published, which is removed then',
+      { meanwhile: forget, stride: 8, afterwards: evict },
+    ],
+  ] as const
 
-  test('whatever moment it is forgotten at while its NAR is published, which is removed then', async () => {
+  test.for(cases)('whatever moment %s', async ([, { meanwhile, stride, afterwards }]) => {
     const disk = await openDisk()
     const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
     const info = cache.infos[0] as NarInfo
     for (let rounds = 0; rounds < 150; rounds += 1) {
       await Promise.all([
         publish(disk, cache, info),
-        afterRounds((rounds % 50) * 8, () => disk.forget(info.storePath.hash)),
+        afterRounds((rounds % 50) * stride, () => meanwhile(disk, info)),
       ])
-      await disk.remove(fileOf(info))
+      await afterwards(disk, info)
       expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
     }
   })
