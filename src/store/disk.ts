@@ -281,10 +281,7 @@ export class Disk {
       await this.#turns.take(nar.file, async () => {
         await moveInto(download.path, this.layout.nar(nar.file))
         this.#index.putNar({ ...nar, bytes: download.written }, this.#room.readTime(now))
-        for (const record of narinfos) {
-          if (!this.#index.knows(record)) this.#index.putNarinfo(record)
-          await this.#writeNarinfo(record)
-        }
+        for (const record of narinfos) await this.#writeNarinfo(record)
       })
     } catch (error) {
       this.#blame('keep a NAR', error)
@@ -356,7 +353,9 @@ export class Disk {
     })
   }
 
+  /** To be called in its NAR's turn: as long as the narinfo stands, the index leads there. */
   async #writeNarinfo(record: NarinfoRecord): Promise<void> {
+    if (!this.#index.knows(record)) this.#index.putNarinfo(record)
     this.#temporaries += 1
     const temporary = join(this.layout.temporary, `${record.hash}.${this.#temporaries}.narinfo`)
     await writeWhole(this.layout.narinfo(record.hash), temporary, record.text)

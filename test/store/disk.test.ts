@@ -92,6 +92,24 @@ describe('a narinfo stands in cache/ only while its NAR does', () => {
     }
   })
 
+  test('whatever moment it comes anew at while it is forgotten and its NAR published', async () => {
+    const disk = await openDisk()
+    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+    const info = cache.infos[0] as NarInfo
+    const record = await recordOf(cache, info)
+    for (let rounds = 0; rounds < 400; rounds += 1) {
+      await Promise.all([
+        publish(disk, cache, info),
+        afterRounds((rounds % 20) * 20, () => forget(disk, info)),
+        afterRounds(Math.floor(rounds / 20) * 20, () =>
+          disk.keep(record, formatHash(info.narHash)),
+        ),
+      ])
+      await evict(disk, info)
+      expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
+    }
+  })
+
   test('whatever moment its NAR is evicted at while the narinfo comes anew', async () => {
     const disk = await openDisk()
     const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
