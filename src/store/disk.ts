@@ -9,13 +9,13 @@ import { collectNars, type NarLimits } from './collect-nars.ts'
 import { type DataDir, type DataDirOptions, takeDataDir } from './data-dir.ts'
 import { DiskRoom, type Reservation, type Space } from './disk-room.ts'
 import { Download } from './download.ts'
-import { moveInto, writeWhole } from './durable.ts'
+import { moveInto } from './durable.ts'
 import { ForgivingIndex } from './forgiving-index.ts'
 import { IndexUpkeep } from './index-upkeep.ts'
 import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
 import { openWhole, type WholeNarReader } from './nar-reader.ts'
-import { readNarinfo, readNarinfoNow } from './narinfo-file.ts'
+import { readNarinfo, readNarinfoNow, writeNarinfo } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
@@ -48,7 +48,6 @@ export class Disk {
   readonly #turns = new Turns()
   readonly #log: Log
   readonly #flushing: NodeJS.Timeout
-  #temporaries = 0
 
   private constructor({ layout, lock, denial }: DataDir, options: DiskOptions) {
     const { maxSize, minFree, log, telemetry } = options
@@ -60,7 +59,6 @@ export class Disk {
     this.origin = new Origin({
       ...{ layout, index, turns },
       readTime: (now) => this.#room.readTime(now),
-      writeNarinfo: (record) => this.#writeNarinfo(record),
       remove: (file) => this.remove(file),
     })
     const { origin } = this
@@ -281,7 +279,7 @@ export class Disk {
       await this.#turns.take(nar.file, async () => {
         await moveInto(download.path, this.layout.nar(nar.file))
         this.#index.putNar({ ...nar, bytes: download.written }, this.#room.readTime(now))
-        for (const record of narinfos) await this.#writeNarinfo(record)
+        for (const record of narinfos) await this.#putNarinfo(record)
       })
     } catch (error) {
       this.#blame('keep a NAR', error)
@@ -349,16 +347,14 @@ export class Disk {
     if (!this.isStoring) return
     await this.#turns.take(file, async () => {
       if (!this.#index.nar(file)) return
-      for (const record of records) await this.#writeNarinfo(record)
+      for (const record of records) await this.#putNarinfo(record)
     })
   }
 
   /** To be called in its NAR's turn: as long as the narinfo stands, the index leads there. */
-  async #writeNarinfo(record: NarinfoRecord): Promise<void> {
+  async #putNarinfo(record: NarinfoRecord): Promise<void> {
     if (!this.#index.knows(record)) this.#index.putNarinfo(record)
-    this.#temporaries += 1
-    const temporary = join(this.layout.temporary, `${record.hash}.${this.#temporaries}.narinfo`)
-    await writeWhole(this.layout.narinfo(record.hash), temporary, record.text)
+    await writeNarinfo(this.layout, record)
   }
 
   /** How long the narinfos of a file say it is; undefined where none says it. */

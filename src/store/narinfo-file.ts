@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { StoreHash } from '../nix/store-path.ts'
+import { writeWhole } from './durable.ts'
 import type { Layout } from './layout.ts'
 import { parseOrSkip } from './scan-cache.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
@@ -24,6 +27,16 @@ export function readNarinfoNow(layout: Layout, hash: StoreHash): NarinfoRecord |
   } catch {
     return undefined
   }
+}
+
+/**
+ * Puts a narinfo into `cache/`, in its NAR's turn.
+ *
+ * @throws the system's error; then what stood there still stands
+ */
+export async function writeNarinfo(layout: Layout, { hash, text }: NarinfoRecord): Promise<void> {
+  const temporary = join(layout.temporary, `${hash}.${randomUUID()}.narinfo`)
+  await writeWhole(layout.narinfo(hash), temporary, text)
 }
 
 function recordOf(hash: StoreHash, text: string | undefined): NarinfoRecord | undefined {

@@ -6,6 +6,7 @@ import { parseNarFile } from '../policy/nar-file.ts'
 import { moveInto, syncDirectory, syncFile, writeWhole } from './durable.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
+import { writeNarinfo } from './narinfo-file.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
@@ -15,7 +16,6 @@ export interface OriginParts {
   readonly turns: Turns
   /** Says when something read now counts as read. */
   readonly readTime: (now: number) => number
-  readonly writeNarinfo: (record: NarinfoRecord) => Promise<void>
   /** Takes a NAR, with the narinfos that promise it, out of `cache/`. */
   readonly remove: (file: string) => Promise<void>
 }
@@ -68,7 +68,7 @@ export class Origin {
     record: NarinfoRecord,
     { nar, narHash, now }: { nar: PushedNar | undefined; narHash: string; now: number },
   ): Promise<boolean> {
-    const { index, layout, turns, readTime, writeNarinfo, remove } = this.#parts
+    const { index, layout, turns, readTime, remove } = this.#parts
     const { file } = record
     if (nar) await syncFile(nar.path)
     let isNew = false
@@ -81,7 +81,7 @@ export class Origin {
           await moveInto(nar.path, layout.nar(file))
           index.putNar({ file, bytes: nar.bytes, narHash }, readTime(now))
         }
-        await writeNarinfo(record)
+        await writeNarinfo(layout, record)
         index.putNarinfo(record)
         await this.#mark(file)
         return true
