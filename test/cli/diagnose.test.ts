@@ -38,8 +38,7 @@ function shapeOf(value: unknown, path = ''): string[] {
 testWith(['nproc', 'free', 'df', 'uname'])('T1: finds what the machine itself tells', async () => {
   const started = performance.now()
   const { machine, source } = await diagnosed()
-  // a few seconds on a quiet machine; what hangs is given up after as many
-  expect(performance.now() - started).toBeLessThan(30_000)
+  expect(performance.now() - started).toBeLessThan(10_000)
   expect(source).toBe('this machine')
   const ask = (program: string, ...args: string[]) => mustRun(program, args, { env })
   expect(machine.cpu.threads).toBe(Number(await ask('nproc')))
@@ -270,8 +269,7 @@ test('--measure measures within a minute, and leaves nothing behind', {
   const args = ['diagnose', '--measure', '--json', '--data-dir', dir]
   const { code, stdout, stderr } = await runCommand(args)
   expect([0, 1], stderr).toContain(code)
-  // 45 s of measuring at most, and what a busy machine takes to begin and to end
-  expect(performance.now() - started).toBeLessThan(90_000)
+  expect(performance.now() - started).toBeLessThan(60_000)
   const { machine, measurements } = JSON.parse(stdout)
   expect(machine.measured.sha256BytesPerSecond).toBeGreaterThan(1e6)
   expect(measurements.readings.sha256BytesPerSecond.median).toBe(

@@ -80,18 +80,6 @@ async function validate(cable: Cable, args: readonly string[] = [], path?: strin
   return { code, stderr, reading, verdict, failed: [...new Set(failed)] }
 }
 
-/**
- * The same, again where it took this machine's moods for the cable's: others may be at work on it. What
- * is wrong with a cable is found each time.
- */
-async function validateCalmly(cable: Cable, isMood: (reading: Validated) => boolean) {
-  let validated = await validate(cable)
-  for (let again = 0; again < 5 && isMood(validated); again += 1) validated = await validate(cable)
-  return validated
-}
-
-type Validated = Awaited<ReturnType<typeof validate>>
-
 async function machineFile(links: readonly object[], isNixos = false): Promise<string> {
   const path = join(await tempDir('machine'), 'machine.json')
   const memory = { totalBytes: 4 * 2 ** 30 }
@@ -251,8 +239,7 @@ describe('--validate', () => {
       await addressCable(cable)
       const before = await setUpOf(cable.client)
       const listener = await listenAt(cable.server)
-      const isMood = ({ failed }: Validated) => failed.length > 0
-      const { code, reading, verdict, failed } = await validateCalmly(cable, isMood)
+      const { code, reading, verdict, failed } = await validate(cable)
       expect({ code, answer: verdict.answer, failed }).toEqual({
         code: 0,
         answer: 'yes',
@@ -288,8 +275,7 @@ describe('--validate', () => {
         if (code !== 0) return skip('needs tbf in the kernel')
       }
       await listenAt(cable.server)
-      const isMood = ({ failed }: Validated) => failed.includes('latency')
-      const { code, reading, verdict, failed } = await validateCalmly(cable, isMood)
+      const { code, reading, verdict, failed } = await validate(cable)
       expect(code).toBe(1)
       expect(failed).toContain('throughput')
       expect(failed).not.toContain('latency')
@@ -332,14 +318,11 @@ describe('--validate', () => {
     await addressCable(cable)
     await cable.client.mustRun('ip', ['link', 'set', 'lan1', 'mtu', '9000'])
     await listenAt(cable.server)
-    const isMood = ({ failed }: Validated) => failed.some((about) => about !== 'path')
-    const { code, verdict, failed } = await validateCalmly(cable, isMood)
+    const { code, verdict, failed } = await validate(cable)
     expect({ code, failed }).toEqual({ code: 1, failed: ['path'] })
     expect(verdict.instead[0].text).toContain('--mtu 9000')
     await cable.server.mustRun('ip', ['link', 'set', 'lan0', 'mtu', '9000'])
-    const isNo = ({ failed }: Validated) => failed.length > 0
-    const again = await validateCalmly(cable, isNo)
-    expect(again).toMatchObject({ code: 0, reading: { takesFullPackets: true } })
+    expect(await validate(cable)).toMatchObject({ code: 0, reading: { takesFullPackets: true } })
   })
 
   testWith(['ip', 'ping', 'iperf3'])(
@@ -356,8 +339,7 @@ describe('--validate', () => {
       })
       atTestEnd(() => void server.kill('SIGKILL'))
       await once(server.stdout, 'data')
-      const isMood = ({ failed }: Validated) => failed.length > 0
-      const { code, reading } = await validateCalmly(cable, isMood)
+      const { code, reading } = await validate(cable)
       expect(code).toBe(0)
       expect(reading.throughput).toMatchObject({ method: 'iperf3' })
       expect(reading.throughput.sending.mbits).toBeGreaterThan(900)
@@ -372,8 +354,7 @@ describe('--validate', () => {
       const cable = await layCable()
       if (!cable) return skip(why)
       await addressCable(cable)
-      const isMood = ({ failed }: Validated) => failed.length > 0
-      const { code, verdict, stderr } = await validateCalmly(cable, isMood)
+      const { code, verdict, stderr } = await validate(cable)
       expect({ code, answer: verdict.answer }).toEqual({ code: 0, answer: 'yes, if' })
       expect(verdict.conditions[0]).toContain('--validate --listen')
       expect(stderr).not.toContain('Error')

@@ -27,12 +27,8 @@ describe('a healthy cache', () => {
   nixTest('nothing is wrong, and the way of a client has been gone to its end', async () => {
     const { narwhal, cache, path } = await stage()
     const { env } = await clientOf(`${narwhal.url}/`, [cache.publicKey])
-    const healthy = () => look(['--url', narwhal.url, '--store-path', `${path}/bin/hello`], env)
-    let report = await healthy()
+    const report = await look(['--url', narwhal.url, '--store-path', `${path}/bin/hello`], env)
     expect(report.faults).toEqual([])
-    // a machine that is busy at the moment may be warned of as slow
-    const isSlow = () => report.checks.some(({ symptom = '' }) => /slow|busy/.test(symptom))
-    for (let again = 0; again < 5 && isSlow(); again += 1) report = await healthy()
     const ok = report.checks.filter(({ state }) => state === 'ok').map(({ name }) => name)
     expect(ok).toEqual(
       expect.arrayContaining([

@@ -54,8 +54,7 @@ export async function look(
     env,
   })
   expect(stderr).toBe('')
-  // ten seconds by its own clock; a busy machine takes some more to start it
-  expect(performance.now() - start).toBeLessThan(40_000)
+  expect(performance.now() - start).toBeLessThan(11_000)
   const report = JSON.parse(stdout) as CheckReport
   expect(report.seconds).toBeLessThan(10)
   expect(new Set(report.checks.map(({ name }) => name)).size).toBe(report.checks.length)

@@ -43,7 +43,7 @@ test(`C2: ${readers} readers at 1 KB/s on one NAR of ${narBytes / MiB} MiB: boun
     await expect.poll(() => members.every(({ receivedBytes }) => receivedBytes > 0)).toBe(true)
     return members
   }
-  const slow = await stage.expectQuickHits(load, { atOnce: readers, turnMs: 4 })
+  const slow = await stage.expectQuickHits(load, { atOnce: readers })
   clearInterval(watch)
   expect(peak - before).toBeLessThan(mayGrowBytes)
   expect(upstream.count(/^\/nar\//)).toBe(1)

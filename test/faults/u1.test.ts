@@ -22,11 +22,8 @@ import { startUnansweredPort } from '../support/unanswered-port.ts'
 
 const isNarinfo = /\.narinfo$/
 const isNar = /^\/nar\//
-/**
- * Until another upstream's answer is there the catalogue allows two seconds. A machine that is busy
- * with other tests has twice that: who waits for a timeout of the upstream waits for five.
- */
-const soonMs = 4_000
+/** What the catalogue allows until another upstream's answer is there. */
+const soonMs = 2_000
 
 const noPrefetch = { NARWHAL_PREFETCH_NARINFOS: 'false', NARWHAL_PREFETCH_NARS: 'false' }
 

@@ -23,7 +23,7 @@ export interface AuditOptions {
   readonly mayLackFileSize?: boolean
 }
 
-/** What a test says of them: oracle B has failed, and that is never tried again. */
+/** What a test says of them. */
 export const lies = 'oracle B: lies on the disk'
 
 /**

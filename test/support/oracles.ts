@@ -6,11 +6,8 @@ import { hotHitsDuring } from './hot-hits.ts'
 import type { NarwhalProcess } from './narwhal-process.ts'
 import type { RawResponse } from './raw-http.ts'
 
-/**
- * How long after a fault everything must be as it was before: ten seconds on a machine of its own,
- * thrice that on one that is busy with other tests. What leaks stays for ever.
- */
-const calmWithinMs = 30_000
+/** How long after a fault everything must be as it was before. */
+const calmWithinMs = 10_000
 const mayGrowBytes = 20 * MiB
 const maxHotHitMs = 50
 /** What one turn of the event loop may spend on each client that comes at the same moment. */
@@ -87,7 +84,7 @@ export interface Peer {
 }
 
 /**
- * Oracle C: soon nothing is in flight and no descriptor or socket is held that was not
+ * Oracle C: within ten seconds nothing is in flight and no descriptor or socket is held that was not
  * held before, idle connections to upstreams excepted.
  */
 export async function expectCalm(
@@ -105,28 +102,17 @@ export async function expectCalm(
   await expect.poll(surplus, options).toEqual([])
 }
 
-/** More warm-ups than this are a leak. */
-const maxWarmUps = 3
-
 /**
  * Oracle C for memory: rounds of a load take no more than rounds of the same load before them. What
- * a leak adds stays, and all rounds to come add to it; what the garbage collector has not come to
- * yet is in some rounds only; and what the allocator has once got it keeps, but needs no more of it.
- * So rounds that took more may have been a warm-up, a few times over.
+ * a leak adds stays; what the garbage collector has not come to yet is in some rounds only.
  *
- * @param takeRounds runs some rounds; @returns resident bytes after each
+ * @param warm resident bytes after each round of a warm-up
+ * @param later the same after each round since
  */
-export async function expectNoGrowth(takeRounds: () => Promise<readonly number[]>): Promise<void> {
-  let before = await takeRounds()
-  const grown: number[] = []
-  while (grown.length < maxWarmUps) {
-    const later = await takeRounds()
-    const grownBytes = Math.min(...later) - Math.max(...before)
-    if (grownBytes < mayGrowBytes) return
-    grown.push(grownBytes)
-    before = later
-  }
-  expect.fail(`it grows: by ${grown.map(formatSize).join(', then ')}`)
+export function expectNoGrowth(warm: readonly number[], later: readonly number[]): void {
+  const grownBytes = Math.min(...later) - Math.max(...warm)
+  const figures = [warm, later].map((held) => held.map(formatSize).join(', ')).join(', then ')
+  expect(grownBytes, figures).toBeLessThan(mayGrowBytes)
 }
 
 export interface QuickHits {
@@ -138,8 +124,6 @@ export interface QuickHits {
    * are allowed for each: what stands still for longer than its clients keep it busy is still seen.
    */
   readonly atOnce?: number
-  /** Allowed for each of them instead, where a busy machine is seen to need more. */
-  readonly turnMs?: number
 }
 
 /**
@@ -161,10 +145,10 @@ export interface QuickHits {
 export async function expectQuickHits<T>(
   narwhal: NarwhalProcess,
   load: () => Promise<T>,
-  { path, atOnce = 0, turnMs = maxTurnMsPerClient }: QuickHits,
+  { path, atOnce = 0 }: QuickHits,
 ): Promise<T> {
   const { result, count, p99Ms, bareP99Ms, faults } = await hotHitsDuring(narwhal, path, load)
-  const allowedMs = maxHotHitMs + atOnce * turnMs
+  const allowedMs = maxHotHitMs + atOnce * maxTurnMsPerClient
   const figures = `p99 of ${count} hot hits ${p99Ms.toFixed(1)} ms (bare ${bareP99Ms.toFixed(1)})`
   console.info(figures)
   expect(faults, 'in place of hot hits').toEqual([])

@@ -76,7 +76,7 @@ test('keeps to its time on a slow disk', async () => {
   const start = performance.now()
   await measureDisk(order(directory, { budgetMs: 300, fileBytes: 256 * MiB }))
   // three measurements of 300 ms, each a round or a sync over at worst
-  expect(performance.now() - start).toBeLessThan(20_000)
+  expect(performance.now() - start).toBeLessThan(6_000)
 })
 
 test('says that there is no disk beneath a filesystem in memory', async ({ skip }) => {
