@@ -369,8 +369,8 @@ export class Nars {
       if (isAppError(error, 'CORRUPT') && plan.record) await narinfos.disbelieve(plan.record)
     } finally {
       reservation?.settle()
-      const isOver = !isWorthKeeping || download.written === 0
-      if (!run.isKept && isOver) await download.unlink()
+      const mayBeResumed = isWorthKeeping && download.written > 0
+      if (!run.isKept && !mayBeResumed) await download.unlink()
       // In one step: who finds the download in the map may still open it.
       if (this.#runs.get(plan.file.name) === run) this.#runs.delete(plan.file.name)
       this.#working.delete(plan.file.name)
