@@ -22,7 +22,12 @@ export function addBench(program: Command): void {
     .description('measure latency and throughput of any binary cache')
     .argument('<URL...>', 'caches to measure side by side, as in substituters', address)
     .option('--path <PATH>', 'a store path, or its hash, to ask for (repeatable)', path)
-    .option('--seconds <N>', 'length of one measurement, after half as long to get going', seconds, 1)
+    .option(
+      '--seconds <N>',
+      'length of one measurement, after half as long to get going',
+      seconds,
+      1,
+    )
     .option('--rounds <N>', 'how often each measurement is taken', rounds, 3)
     .option(
       '--max-bytes <SIZE>',
