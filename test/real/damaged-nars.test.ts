@@ -95,10 +95,12 @@ testWith(['nix', 'nix-store'])(
     const client = await newClient({ attempts: 1 })
     expectSuccess(await client.copyFrom(narwhal.url, closure.root))
     await expectClosure(client, closure)
-    const ranges = upstream.requests.flatMap(({ headers }) => headers.filter(isRange))
+    const resumed = upstream.requests.filter(({ headers }) => headers.some(isRange))
+    // a busy machine may be slow to answer, and one that is gets a second request beside the first
+    expect(new Set(resumed.map(({ path }) => path)).size).toBe(largeNars)
+    const ranges = resumed.flatMap(({ headers }) => headers.filter(isRange))
     const offsets = ranges.map(([, value]) => Number(/^bytes=(\d+)-$/.exec(value)?.[1]))
     // what the socket still held when it closed may be asked for again, but not all from the start
-    expect(offsets).toHaveLength(largeNars)
     for (const offset of offsets) expect(offset).toBeGreaterThan(deep / 4)
     for (const offset of offsets) expect(offset).toBeLessThanOrEqual(deep)
   },
