@@ -14,6 +14,8 @@ import type { NarAge } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
 const victimsPerBatch = 32
+/** So long what the filesystem said counts, less what was written since. */
+const statfsMs = 250
 /** A download needs its file, a narinfo's, and the index may need one. */
 const filesPerDownload = 4
 
@@ -65,6 +67,8 @@ export class DiskRoom {
   #lastRead: number
   #reservedBytes = 0
   #reservations = 0
+  /** What the filesystem said last, less what downloads that ended since may have taken of it. */
+  #filesystem: { readonly stats: StatsFs; readonly at: number } | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: RoomOptions) {
@@ -76,9 +80,13 @@ export class DiskRoom {
     return this.#options.index.totalBytes()
   }
 
-  /** @throws the system's error */
+  /**
+   * As the filesystem was a moment ago.
+   *
+   * @throws the system's error
+   */
   async space(): Promise<Space> {
-    return this.#spaceOf(await statfs(this.#options.layout.root))
+    return this.#spaceOf(this.#recentFilesystem() ?? (await this.#readFilesystem()))
   }
 
   #spaceOf({ bsize, blocks, bavail }: StatsFs): Space {
@@ -139,6 +147,7 @@ export class DiskRoom {
         isOpen = false
         this.#reservations -= 1
         this.#reservedBytes -= held
+        this.#noteTaken(held)
       },
     }
   }
@@ -211,16 +220,45 @@ export class DiskRoom {
   }
 
   async #take(bytes: number): Promise<boolean> {
-    const filesystem = await statfs(this.#options.layout.root)
+    const known = this.#recentFilesystem()
+    const isRoom = known !== undefined && this.#lackIn(known, bytes).isNone
+    if (!isRoom) {
+      const { neededBytes, neededFiles, isNone } = this.#lackIn(await this.#readFilesystem(), bytes)
+      if (neededBytes === undefined) return false
+      if (!isNone) await this.#evict(neededBytes, neededFiles)
+    }
+    this.#reservedBytes += bytes
+    return true
+  }
+
+  /** What must be evicted for so many bytes more; no eviction is enough where bytes are undefined. */
+  #lackIn(filesystem: StatsFs, incomingBytes: number) {
     const space = this.#spaceOf(filesystem)
-    const needed = bytesToEvict({ ...space, usedBytes: space.bytes, incomingBytes: bytes })
-    if (needed === undefined) return false
+    const neededBytes = bytesToEvict({ ...space, usedBytes: space.bytes, incomingBytes })
     const { files, ffree } = filesystem
     // Filesystems that make inodes as they need them have none to count.
     const hasInodes = files === 0 || ffree >= filesPerDownload * (this.#reservations + 1)
-    if (needed > 0 || !hasInodes) await this.#evict(needed, hasInodes ? 0 : filesPerDownload)
-    this.#reservedBytes += bytes
-    return true
+    const neededFiles = hasInodes ? 0 : filesPerDownload
+    return { neededBytes, neededFiles, isNone: neededBytes === 0 && hasInodes }
+  }
+
+  async #readFilesystem(): Promise<StatsFs> {
+    const stats = await statfs(this.#options.layout.root)
+    this.#filesystem = { stats, at: performance.now() }
+    return stats
+  }
+
+  #recentFilesystem(): StatsFs | undefined {
+    const known = this.#filesystem
+    return known && performance.now() - known.at < statfsMs ? known.stats : undefined
+  }
+
+  #noteTaken(bytes: number): void {
+    if (!this.#filesystem) return
+    const { stats, at } = this.#filesystem
+    const bavail = Math.max(0, stats.bavail - Math.ceil(bytes / stats.bsize))
+    const ffree = Math.max(0, stats.ffree - filesPerDownload)
+    this.#filesystem = { stats: { ...stats, bavail, ffree }, at }
   }
 
   async #evict(neededBytes: number, neededFiles: number): Promise<void> {

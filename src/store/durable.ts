@@ -2,8 +2,39 @@ import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Makes a rename or an unlink in this directory survive a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
+/** Directories that are being synced, and the syncs that come after those. */
+const syncing = new Map<string, Promise<void>>()
+const waiting = new Map<string, Promise<void>>()
+
+/**
+ * Makes a rename or an unlink in this directory survive a power cut. One sync serves all who ask for
+ * it while another runs: what they did in the directory may have come too late for that one.
+ *
+ * @throws the system's error, to all whom the sync was for
+ */
+export function syncDirectory(directory: string): Promise<void> {
+  const running = syncing.get(directory)
+  if (!running) return beginSync(directory)
+  const next = waiting.get(directory) ?? syncAfter(running, directory)
+  waiting.set(directory, next)
+  return next
+}
+
+async function syncAfter(running: Promise<void>, directory: string): Promise<void> {
+  await running.catch(() => undefined)
+  waiting.delete(directory)
+  await beginSync(directory)
+}
+
+function beginSync(directory: string): Promise<void> {
+  const sync = syncAlone(directory).finally(() => {
+    if (syncing.get(directory) === sync) syncing.delete(directory)
+  })
+  syncing.set(directory, sync)
+  return sync
+}
+
+async function syncAlone(directory: string): Promise<void> {
   const handle = await open(directory, 'r')
   try {
     await handle.sync()

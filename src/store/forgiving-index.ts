@@ -18,6 +18,12 @@ import {
 } from './sqlite-index.ts'
 
 const complainEveryMs = 60_000
+/**
+ * What is written in this time is committed as one: a cold closure writes three rows for each path,
+ * and each commit of its own costs as much as writing ten. A crash loses it; but after a crash
+ * `cache/` is read anew anyway, and a narinfo without its NAR is asked for again.
+ */
+const commitEveryMs = 100
 
 /**
  * The index, which no request may fail for: everything in it can be found again. What it cannot
@@ -33,6 +39,7 @@ export class ForgivingIndex {
   /** Kept while an index is filled that will take this one's place. */
   #changes: IndexChanges | undefined
   #complainedAt = Number.NEGATIVE_INFINITY
+  #commit: NodeJS.Timeout | undefined
 
   private constructor(path: string, log: Log, isReadOnly: boolean) {
     this.#path = path
@@ -251,6 +258,7 @@ export class ForgivingIndex {
 
   /** @param isComplete whether all of `cache/` was read into it */
   close(isComplete: boolean): void {
+    clearTimeout(this.#commit)
     if (isComplete && this.#isInStep) this.#write((index) => index.putFact(facts.inStep, 'yes'))
     this.#try((index) => index.close())
     this.#index = undefined
@@ -271,7 +279,15 @@ export class ForgivingIndex {
   }
 
   #write(work: (index: SqliteIndex) => void): void {
-    if (!this.isReadOnly) this.#try(work)
+    if (this.isReadOnly) return
+    this.#try((index) => {
+      index.beginBatch()
+      work(index)
+    })
+    this.#commit ??= setTimeout(() => {
+      this.#commit = undefined
+      this.#try((index) => index.commit())
+    }, commitEveryMs).unref()
   }
 
   #replace(broken: SqliteIndex): void {

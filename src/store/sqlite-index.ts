@@ -248,12 +248,25 @@ export class SqliteIndex {
 
   /** Forgets a fact so that it stays forgotten after a power cut, unlike all other changes. */
   deleteFact(name: string): void {
+    this.commit()
     this.#database.exec('PRAGMA synchronous = FULL')
     this.#deleteFact.run(name)
     this.#database.exec('PRAGMA synchronous = NORMAL')
   }
 
+  /** Begins a batch, unless one has begun: what is written from now on waits for `commit`. */
+  beginBatch(): void {
+    if (!this.#database.isTransaction) this.#database.exec('BEGIN')
+  }
+
+  /** Keeps what was written since the batch began. */
+  commit(): void {
+    if (this.#database.isTransaction) this.#database.exec('COMMIT')
+  }
+
+  /** Does `work` as one step of its own, whatever batch there is. */
   transaction(work: () => void): void {
+    this.commit()
     this.#database.exec('BEGIN')
     try {
       work()
@@ -266,7 +279,11 @@ export class SqliteIndex {
   }
 
   close(): void {
-    this.#database.close()
+    try {
+      this.commit()
+    } finally {
+      this.#database.close()
+    }
   }
 }
 

@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import type { StoreHash } from '../../src/nix/store-path.ts'
+import { ForgivingIndex } from '../../src/store/forgiving-index.ts'
+import { silentLog } from '../../src/telemetry.ts'
+import { atTestEnd } from '../support/at-test-end.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const recordOf = (number: number) => ({
+  hash: String(number).padStart(32, '0') as StoreHash,
+  ...{ text: `narinfo ${number}`, file: `${number}.nar`, upstream: 'up' },
+  upstreamUrl: `nar/${number}.nar`,
+})
+
+async function openIndex() {
+  const path = join(await tempDir('index'), 'index.sqlite')
+  const index = ForgivingIndex.open(path, silentLog)
+  atTestEnd(() => index.close(false))
+  const other = new DatabaseSync(path, { readOnly: true })
+  atTestEnd(() => other.close())
+  const committed = () => Number(other.prepare('SELECT count(*) AS rows FROM narinfo').get()?.rows)
+  return { path, index, committed }
+}
+
+test('what is written is there at once, and committed together a moment later', async () => {
+  const { index, committed } = await openIndex()
+  for (let number = 0; number < 100; number += 1) index.putNarinfo(recordOf(number))
+  expect(index.narinfo(recordOf(99).hash)).toMatchObject(recordOf(99))
+  expect(committed()).toBe(0)
+  await expect.poll(committed).toBe(100)
+})
+
+test('one step of several writes is committed as such, with what was written before it', async () => {
+  const { index, committed } = await openIndex()
+  index.putNarinfo(recordOf(1))
+  index.transaction(() => {
+    index.putNarinfo(recordOf(2))
+    expect(committed()).toBe(1)
+    index.putNarinfo(recordOf(3))
+  })
+  expect(committed()).toBe(3)
+})
+
+test('closing commits', async () => {
+  const { index, committed } = await openIndex()
+  index.putNarinfo(recordOf(1))
+  index.close(true)
+  expect(committed()).toBe(1)
+})
