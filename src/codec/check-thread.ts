@@ -24,6 +24,8 @@ export interface CheckThreadOptions {
   readonly isBackground?: boolean
   /** the thread's program, in place of the real one */
   readonly script?: URL
+  /** without work for this long, it ends; 10 s by default */
+  readonly idleMs?: number
 }
 
 interface Entry {
@@ -36,14 +38,18 @@ interface Entry {
 /** The program of a checking thread: beside this file, as .ts in a checkout and .js when built. */
 const checkWorker = new URL(`./check-worker${extname(import.meta.url)}`, import.meta.url)
 
+/** A thread holds some 30 MB, and what it has unpacked with; to start it again takes some 50 ms. */
+const defaultIdleMs = 10_000
+
 /** Bounds JavaScript's own heap; what decoders unpack into lies outside and is bounded by them. */
 const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 }
 
-/** A worker thread: started when first needed, and again after it died. */
+/** A worker thread: started when needed, ended when it has had nothing to do for a while. */
 export class CheckThread {
   readonly #options: CheckThreadOptions
   readonly #entries = new Map<number, Entry>()
   #worker: Worker | undefined
+  #idle: NodeJS.Timeout | undefined
 
   constructor(options: CheckThreadOptions = {}) {
     this.#options = options
@@ -57,6 +63,7 @@ export class CheckThread {
   start(task: CheckTask): void {
     const { id, progress } = task
     const { path, compression, narHash, narSize, pack } = task.work
+    clearTimeout(this.#idle)
     this.#worker ??= this.#spawn()
     this.#worker.ref()
     this.#entries.set(id, { task, sent: progress, isHungry: false })
@@ -90,6 +97,7 @@ export class CheckThread {
 
   /** Ends the thread; what it was doing is never settled. */
   async close(): Promise<void> {
+    clearTimeout(this.#idle)
     const worker = this.#worker
     this.#worker = undefined
     this.#entries.clear()
@@ -129,8 +137,12 @@ export class CheckThread {
 
   #forget(id: number): void {
     this.#entries.delete(id)
+    if (this.#entries.size > 0) return
     // An idle thread keeps no process alive.
-    if (this.#entries.size === 0) this.#worker?.unref()
+    this.#worker?.unref()
+    clearTimeout(this.#idle)
+    const { idleMs = defaultIdleMs } = this.#options
+    this.#idle = setTimeout(() => void this.close(), idleMs).unref()
   }
 
   /** Fails what a dead thread was doing; the next task starts another one. */

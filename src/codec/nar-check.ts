@@ -46,8 +46,10 @@ export interface NarChecker {
 }
 
 export interface NarCheckerOptions {
-  /** threads, each started when first needed */
+  /** threads, each started when needed */
   readonly workers: number
+  /** A thread without work for this long ends; 10 s by default. */
+  readonly idleMs?: number
   /**
    * checks that unpack at the same time, each with a decoder of about 10 MiB for an ordinary xz
    * and 160 MiB at most; 4 for each worker by default. The last is kept for complete files.

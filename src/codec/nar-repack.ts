@@ -57,8 +57,10 @@ export interface Repacker {
 }
 
 export interface RepackerOptions {
-  /** threads, each started when first needed */
+  /** threads, each started when needed */
   readonly workers: number
+  /** A thread without work for this long ends; 10 s by default. */
+  readonly idleMs?: number
   /**
    * NARs under way at the same time, each with the memory that docs/decisions/0012 tells; 2 for each
    * worker by default, one for the store and one for a client that waits. The last is kept for

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { appendFile, truncate } from 'node:fs/promises'
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -53,6 +54,18 @@ test('gives its verdict on a bomb while the download still goes on', async () =>
   check.available(bomb.length - 100)
   await openFiles(request.path, 0)
   expect(await check.finish(10 ** 9)).toMatchObject({ reason: expect.stringMatching(/more than/) })
+})
+
+const onLinux = test.runIf(process.platform === 'linux')
+
+onLinux('a thread without work ends, and the next check starts another', async () => {
+  const narChecker = checker({ idleMs: 50 })
+  const before = workerThreads()
+  for (let round = 0; round < 2; round += 1) {
+    const request = await claimOf(nar, { file: packedNar })
+    expect(await narChecker.check(request).finish(packedNar.length)).toEqual({ ok: true })
+    await expect.poll(workerThreads).toBe(before)
+  }
 })
 
 test('checks the rest while one of twenty downloads stalls', async () => {
@@ -174,6 +187,12 @@ test('refuses to check what it cannot unpack', async () => {
   const request = await claimOf(nar, { compression: unpackable })
   expect(() => narChecker.check(request)).toThrow(expect.objectContaining({ code: 'UNVERIFIABLE' }))
 })
+
+/** Threads of this process that run JavaScript, beside its main one. */
+function workerThreads(): number {
+  const nameOf = (task: string) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8').trim()
+  return readdirSync('/proc/self/task').filter((task) => nameOf(task) === 'WorkerThread').length
+}
 
 function checker(options: Partial<NarCheckerOptions> = {}) {
   const narChecker = startNarChecker({ workers: 1, ...options })
