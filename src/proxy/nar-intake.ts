@@ -13,10 +13,12 @@ export interface IntakeTools {
   readonly quarantine: Quarantine
   readonly run: Pick<NarRun, 'isAhead'>
   /** True when nothing else is fetched now. */
-  readonly isAlone: boolean
+  readonly isAlone: () => boolean
 }
 
 const rehashBytes = MiB
+/** The first of a crowd is alone for a moment: unpacking waits until no crowd has come. */
+const crowdMs = 60
 
 /** A NAR that is all there, and what is known of it. */
 export interface FilledNar {
@@ -43,9 +45,10 @@ export class NarIntake {
   readonly #checker: NarChecker
   readonly #quarantine: Quarantine
   readonly #run: Pick<NarRun, 'isAhead'>
-  readonly #isAlone: boolean
+  readonly #isAlone: () => boolean
   #hasher: Hasher = createHash('sha256')
   #check: NarCheck | undefined
+  #beganAt = performance.now()
   #lastProgress = performance.now()
 
   constructor(plan: NarPlan, download: Download, tools: IntakeTools) {
@@ -110,6 +113,7 @@ export class NarIntake {
     this.#hasher.update(chunk)
     await this.#download.append(chunk)
     this.#lastProgress = performance.now()
+    if (this.#lastProgress - this.#beganAt > crowdMs) this.#checkIfIdle()
     if (!this.#download.isOnDisk) await this.#check?.feed(chunk)
     // What pauses for clients must not hold a decoder they need: it is checked when it is whole.
     else if (!this.#run.isAhead) this.#check?.available(this.received)
@@ -136,6 +140,7 @@ export class NarIntake {
         `${name} sent nar/${file.name} with hash ${formatHash(seen)} instead of ${formatHash(fileHash)}`,
       )
     const filled = { fileHash: seen, isNarHashRight: this.#isNarItself, late: undefined }
+    this.#checkIfIdle()
     const check = this.#check
     if (!check) return filled
     const finished = check.finish(this.received)
@@ -167,18 +172,25 @@ export class NarIntake {
   #begin(): void {
     const { nar, compression, fileHash, file } = this.#plan
     this.#hasher = createHash('sha256')
-    const canCheck = nar !== undefined && this.#checker.canCheck(compression)
-    if (!canCheck && !fileHash)
+    this.#beganAt = performance.now()
+    if (fileHash) return
+    if (!nar || !this.#checker.canCheck(compression))
       throw new AppError('UNVERIFIABLE', `nothing to check nar/${file.name} against`)
-    // With the hash of the file to go by, unpacking must take nothing from clients that fetch more.
-    const isIdle = this.#isAlone && !this.#run.isAhead && this.#checker.load === 0
-    if (canCheck && ((isIdle && !this.#isNarItself) || !fileHash))
-      this.#check = this.#checker.check({
-        path: this.#download.path,
-        compression,
-        narHash: nar.hash,
-        narSize: nar.size,
-      })
+    this.#beginCheck(nar)
+  }
+
+  /** With the hash of the file to go by, unpacking must take nothing from clients that fetch more. */
+  #checkIfIdle(): void {
+    const { nar, compression } = this.#plan
+    if (this.#check || !nar || this.#isNarItself || !this.#checker.canCheck(compression)) return
+    const isIdle = this.#isAlone() && !this.#run.isAhead && this.#checker.load === 0
+    // What has passed through memory cannot be read again.
+    if (isIdle && this.#download.isOnDisk) this.#beginCheck(nar)
+  }
+
+  #beginCheck({ hash: narHash, size: narSize }: NonNullable<NarPlan['nar']>): void {
+    const { compression } = this.#plan
+    this.#check = this.#checker.check({ path: this.#download.path, compression, narHash, narSize })
   }
 
   /** True when the hash of the file is the NarHash: it is not compressed. */

@@ -333,7 +333,7 @@ export class Nars {
         signal,
         giveUp,
         run,
-        isAlone: this.#fetching === 1,
+        isAlone: () => this.#fetching === 1,
       }
       const { original } = plan
       const filled = original
