@@ -48,7 +48,7 @@ test('what downloads have written since counts as taken', async () => {
   // room for one download of 32 MiB above the floor, as it was seen first
   const disk = await openDisk(free.bavail * free.bsize - 48 * MiB)
   const seen = { ...free }
-  looks.mockImplementation(async () => seen as never)
+  looks.mockImplementation(async () => ({ ...seen }) as never)
   const first = await disk.reserve(32 * MiB)
   first?.settle()
   seen.bavail -= Math.ceil((32 * MiB) / seen.bsize)
