@@ -4,7 +4,7 @@ import type { StoreHash } from '../nix/store-path.ts'
 import { parseNarFile } from '../policy/nar-file.ts'
 import { bytesToEvict } from '../policy/room.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
-import { type Amount, formatSize, resolveAmount } from '../units.ts'
+import { type Amount, formatSize, KiB, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
 import { readNarinfo } from './narinfo-file.ts'
@@ -14,8 +14,10 @@ import type { NarAge } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
 const victimsPerBatch = 32
-/** So long what the filesystem said counts, less what was written since. */
+/** So long what the filesystem said counts for small files, less what was written since. */
 const statfsMs = 250
+/** Where others fill the disk meanwhile, so much is soon passed on without being kept. */
+const smallBytes = 512 * KiB
 /** A download needs its file, a narinfo's, and the index may need one. */
 const filesPerDownload = 4
 
@@ -221,7 +223,7 @@ export class DiskRoom {
 
   async #take(bytes: number): Promise<boolean> {
     const known = this.#recentFilesystem()
-    const isRoom = known !== undefined && this.#lackIn(known, bytes).isNone
+    const isRoom = bytes <= smallBytes && known !== undefined && this.#lackIn(known, bytes).isNone
     if (!isRoom) {
       const { neededBytes, neededFiles, isNone } = this.#lackIn(await this.#readFilesystem(), bytes)
       if (neededBytes === undefined) return false

@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises'
 import { expect, test, vi } from 'vitest'
 import { Disk } from '../../src/store/disk.ts'
 import { createTelemetry, silentLog } from '../../src/telemetry.ts'
-import { MiB } from '../../src/units.ts'
+import { KiB, MiB } from '../../src/units.ts'
 import { atTestEnd } from '../support/at-test-end.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -29,28 +29,38 @@ async function openDisk(minFreeBytes: number): Promise<Disk> {
   return disk
 }
 
-test('a crowd of downloads looks at the filesystem once', async () => {
+const small = 256 * KiB
+
+test('a crowd of small downloads looks at the filesystem once', async () => {
   const disk = await openDisk(0)
-  const promises = await Promise.all(Array.from({ length: 50 }, () => disk.reserve(MiB)))
+  const promises = await Promise.all(Array.from({ length: 50 }, () => disk.reserve(small)))
   expect(promises.every((promise) => promise !== undefined)).toBe(true)
   expect(looks).toHaveBeenCalledTimes(1)
 })
 
+test('for a large one it is looked at anew: others may have filled the disk', async () => {
+  const disk = await openDisk(0)
+  await disk.reserve(small)
+  await disk.reserve(MiB)
+  await disk.reserve(MiB)
+  expect(looks).toHaveBeenCalledTimes(3)
+})
+
 test('who would be refused by what was seen a moment ago has it looked at again', async () => {
   const disk = await openDisk(0)
-  await disk.reserve(60 * MiB)
-  expect(await disk.reserve(5 * MiB)).toBeUndefined()
+  await disk.reserve(64 * MiB - small)
+  await disk.reserve(small)
+  expect(await disk.reserve(small)).toBeUndefined()
   expect(looks).toHaveBeenCalledTimes(2)
 })
 
 test('what downloads have written since counts as taken', async () => {
   const free = await fs.statfs(await tempDir('room'))
-  // room for one download of 32 MiB above the floor, as it was seen first
-  const disk = await openDisk(free.bavail * free.bsize - 48 * MiB)
+  const disk = await openDisk(free.bavail * free.bsize - 1.5 * small)
   const seen = { ...free }
   looks.mockImplementation(async () => ({ ...seen }) as never)
-  const first = await disk.reserve(32 * MiB)
+  const first = await disk.reserve(small)
   first?.settle()
-  seen.bavail -= Math.ceil((32 * MiB) / seen.bsize)
-  expect(await disk.reserve(32 * MiB)).toBeUndefined()
+  seen.bavail -= Math.ceil(small / seen.bsize)
+  expect(await disk.reserve(small)).toBeUndefined()
 })
