@@ -5,6 +5,7 @@ import type { Nars, OpenNar } from '../proxy/nars.ts'
 import type { Prefetch } from '../proxy/prefetch.ts'
 import type { NarReader } from '../store/nar-reader.ts'
 import { addDuration, type RequestResult, type Telemetry } from '../telemetry.ts'
+import { bodyTurns } from './body-turns.ts'
 import { giveBack, takeBuffer } from './buffer-pool.ts'
 import { clientOf } from './client-of.ts'
 import { narResultOf } from './count-requests.ts'
@@ -134,6 +135,7 @@ async function pump(
   const write = writerTo(response)
   let bytes = Math.min(first, (end ?? Number.POSITIVE_INFINITY) - position)
   while (bytes > 0) {
+    await bodyTurns.take(bytes)
     await write(buffer.subarray(0, bytes))
     position += bytes
     telemetry.sentBytes[origin] += bytes

@@ -10,7 +10,7 @@ import type { RawResponse } from './raw-http.ts'
 const calmWithinMs = 10_000
 const mayGrowBytes = 20 * MiB
 const maxHotHitMs = 50
-/** What one turn of the event loop may spend on each client that comes at the same moment. */
+/** What a turn of the event loop may take, in each of which one new client is accepted. */
 const maxTurnMsPerClient = 2
 /** How much more a machine's moods cost a busy server than a bare one. */
 const noiseFactor = 10
@@ -119,9 +119,9 @@ export interface QuickHits {
   /** What is asked for; narwhal must have it in memory. */
   readonly path: string
   /**
-   * Clients that come at the same moment, where they are hundreds. One event loop serves them in
-   * turn, and filling the kernel's buffers for each new stream takes it up to two milliseconds, which
-   * are allowed for each: what stands still for longer than its clients keep it busy is still seen.
+   * Clients that come at the same moment, where they are hundreds. One event loop accepts them, one
+   * in each of its turns, and whoever comes behind them waits for so many turns: two milliseconds are
+   * allowed for each. What stands still for longer, or writes for hundreds in one turn, is seen.
    */
   readonly atOnce?: number
 }
