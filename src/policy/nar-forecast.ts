@@ -69,6 +69,16 @@ export class NarForecast {
     return undefined
   }
 
+  /** Those behind the furthest it has asked for, in the order it is likely to ask for them. */
+  coming(limit: number): PathFacts[] {
+    const paths: PathFacts[] = []
+    for (let at = this.#furthest + 1; at < this.#wants.length && paths.length < limit; at += 1) {
+      const { state, path } = this.#wants[at] as Want
+      if (state === 'open' || state === 'settled') paths.push(path)
+    }
+    return paths
+  }
+
   /** Is this path still to be fetched ahead? */
   isOpen(hash: StoreHash): boolean {
     return this.#byHash.get(hash)?.state === 'open'

@@ -5,10 +5,17 @@ import type { StoreHash } from '../nix/store-path.ts'
 import { requireTrust } from '../policy/trust.ts'
 import { type Ballot, chooseAnswer, type Standing } from '../policy/upstream-choice.ts'
 import { countUnverified, type Log } from '../telemetry.ts'
+import { LoopTurns } from './loop-turns.ts'
 import type { Upstream } from './upstream.ts'
 
 /** How long a find waits for an upstream of better priority that has not answered yet. */
 const graceMs = 200
+
+/**
+ * Checking a signature takes a good part of a millisecond. Narinfos fetched ahead come in by the
+ * dozen, just when the NAR arrives that their client waits for: one is checked in a turn.
+ */
+const aheadTurns = new LoopTurns(1)
 
 export interface Find {
   readonly upstream: Upstream
@@ -97,6 +104,7 @@ export async function askOne(
   const { source, keys, verify } = upstream
   const info = await source.narinfo(hash, signal, { isPrefetch })
   if (!info) return undefined
+  if (isPrefetch) await aheadTurns.take(1)
   try {
     requireTrust(info, { hash, storeDir, keys, verify })
   } catch (error) {

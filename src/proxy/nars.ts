@@ -6,7 +6,7 @@ import { type NarFile, parseNarFile, repackedFileOf } from '../policy/nar-file.t
 import type { Disk } from '../store/disk.ts'
 import type { Reservation } from '../store/disk-room.ts'
 import type { Download } from '../store/download.ts'
-import type { NarReader } from '../store/nar-reader.ts'
+import type { NarReader, WholeNarReader } from '../store/nar-reader.ts'
 import type { Log } from '../telemetry.ts'
 import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
@@ -17,6 +17,7 @@ import { mendingReader } from './mending-reader.ts'
 import { knownPlan, type NarPlan, offersOf, planNar, planRepack } from './nar-plan.ts'
 import { NarRun } from './nar-run.ts'
 import type { Narinfos } from './narinfos.ts'
+import { OpenAhead } from './open-ahead.ts'
 import { publishNar } from './publish-nar.ts'
 import { Quarantine } from './quarantine.ts'
 import { repackNar } from './repack-nar.ts'
@@ -91,6 +92,7 @@ export class Nars {
   readonly #runs = new Map<string, NarRun>()
   readonly #working = new Set<string>()
   readonly #confirming = new Map<string, Promise<void>>()
+  readonly #openAhead = new OpenAhead(() => performance.now())
   readonly #repackLimit = pLimit(maxRepacking)
   #fetching = 0
   #fetchedAt = Number.NEGATIVE_INFINITY
@@ -135,7 +137,7 @@ export class Nars {
     const running = await this.#running(file.name)
     if (running)
       return { reader: this.#mending(file, running.follow()), origin: 'download', isShared: true }
-    const kept = await disk.openNar(file.name, Date.now())
+    const kept = await this.#kept(file)
     if (kept) {
       // One at a time, and when nothing is fetched: what is asked for now goes first.
       if (this.#fetching === 0 && checker.load === 0 && disk.isUnchecked(file.name))
@@ -144,6 +146,28 @@ export class Nars {
     }
     const open = await this.#follow(file)
     return open && { ...open, reader: this.#mending(file, open.reader) }
+  }
+
+  /** Opens a file on the disk for whoever asks for it next; without effect where it is not there. */
+  openAhead(file: NarFile): void {
+    const { disk } = this.#options
+    if (this.#runs.has(file.name) || this.#openAhead.has(file.name)) return
+    if (disk.holds(file.name))
+      this.#openAhead.begin(file.name, () => disk.openNar(file.name, Date.now()))
+  }
+
+  /** Closes files opened ahead that nobody has asked for in time. */
+  tidy(): void {
+    this.#openAhead.expire()
+  }
+
+  async #kept(file: NarFile): Promise<WholeNarReader | undefined> {
+    const { disk } = this.#options
+    const ahead = await this.#openAhead.take(file.name)
+    // It may have turned out damaged meanwhile.
+    if (ahead && disk.holds(file.name)) return ahead
+    ahead?.close()
+    return disk.openNar(file.name, Date.now())
   }
 
   /** Follows the file's download; starts it where none runs. */
@@ -233,6 +257,7 @@ export class Nars {
 
   /** Waits for the downloads that run; they end early when the signal aborts. */
   async settled(): Promise<void> {
+    this.#openAhead.clear()
     await Promise.allSettled([...this.#starting.values()])
     await Promise.allSettled([
       ...[...this.#runs.values()].map(({ done }) => done),

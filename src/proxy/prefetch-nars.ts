@@ -30,6 +30,9 @@ const burstMs = 100
 /** Of the time, at most one part in so many goes into forecasts for one client. */
 const restFactor = 10
 
+/** Files on the disk that are opened before a client asks for them. */
+const maxOpenAhead = 4
+
 /** A client that downloads, and what it will want next. */
 interface Session {
   readonly client: Client
@@ -97,6 +100,7 @@ export class NarPrefetch {
     if (!session) return
     session.streams = Math.max(0, session.streams - 1)
     session.lastNarAt = performance.now()
+    for (const path of session.forecast?.coming(maxOpenAhead) ?? []) this.#openAhead(path.file)
   }
 
   /** Ends the sessions of clients that have left, and gives up what nobody has asked for in time. */
@@ -105,6 +109,7 @@ export class NarPrefetch {
     for (const session of [...this.#sessions.values()])
       if (session.streams === 0 && now - session.lastNarAt >= sessionMs) this.#end(session)
     this.ahead.expire(now)
+    this.#options.nars.tidy()
     if (this.#sessions.size > 0) void this.#pump()
   }
 
@@ -134,6 +139,11 @@ export class NarPrefetch {
       client.drop(path.hash)
       this.ahead.waste(path.file, client, performance.now())
     }
+  }
+
+  #openAhead(name: string): void {
+    const file = parseNarFile(name)
+    if (file) this.#options.nars.openAhead(file)
   }
 
   #end(session: Session): void {

@@ -30,6 +30,8 @@ export class Download {
   #descriptor: SharedDescriptor | undefined
   /** What is not in the file: all from its first byte on. */
   #memory: MemoryWindow | undefined
+  /** What was written to the file last, for readers that wait for it: they need not read it back. */
+  #recent: MemoryWindow | undefined
   #fileBytes = 0
   #reservation: Reservation | undefined
   #reservedBytes = Number.POSITIVE_INFINITY
@@ -147,6 +149,7 @@ export class Download {
   async append(chunk: Uint8Array): Promise<void> {
     if (!this.#memory) await this.#writeFile(chunk)
     if (this.#memory) await this.#pushTo(this.#memory, chunk)
+    else this.#remember(chunk)
     this.#written += chunk.length
     this.#wake()
   }
@@ -171,6 +174,7 @@ export class Download {
     this.#written = 0
     this.#fileBytes = 0
     this.#memory = this.#descriptor ? undefined : new MemoryWindow(0)
+    this.#recent = undefined
     this.#size = size
     old?.release()
     this.#wake()
@@ -242,7 +246,7 @@ export class Download {
           if (available > 0) {
             const length = Math.min(buffer.length, available)
             const into = { buffer, position, length }
-            const bytes = download.#readWindow(into) ?? (await download.#readFile(descriptor, into))
+            const bytes = download.#readMemory(into) ?? (await download.#readFile(descriptor, into))
             if (attempt !== download.#attempt) continue
             hasHadBytes = true
             download.#hasDelivered = true
@@ -297,6 +301,13 @@ export class Download {
     memory.push(chunk)
   }
 
+  /** As much as the tail that is withheld: most NARs are no longer. */
+  #remember(chunk: Uint8Array): void {
+    this.#recent ??= new MemoryWindow(this.#written)
+    this.#recent.push(chunk)
+    this.#recent.dropBefore(this.#written + chunk.length - withheldBytes)
+  }
+
   async #tryFresh(): Promise<SharedDescriptor | undefined> {
     try {
       return await openFresh(this.path)
@@ -306,12 +317,15 @@ export class Download {
     }
   }
 
-  /** @returns undefined when the bytes stand in the file */
-  #readWindow(into: ReadTarget): number | undefined {
-    if (!this.#memory || into.position < this.#fileBytes) return undefined
-    if (into.position < this.#memory.start)
+  /** @returns undefined when the bytes must be read from the file */
+  #readMemory({ buffer, position, length }: ReadTarget): number | undefined {
+    const into = buffer.subarray(0, length)
+    if (this.#memory && position >= this.#fileBytes) {
+      if (position >= this.#memory.start) return this.#memory.read(into, position)
       throw new AppError('PASSED_ON', 'these bytes were passed on without being kept')
-    return this.#memory.read(into.buffer.subarray(0, into.length), into.position)
+    }
+    if (!this.#recent || position < this.#recent.start) return undefined
+    return this.#recent.read(into, position)
   }
 
   async #readFile(descriptor: SharedDescriptor | undefined, into: ReadTarget): Promise<number> {

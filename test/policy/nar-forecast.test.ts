@@ -41,6 +41,17 @@ describe('a forecast', () => {
     expect(takeAll(forecast)).toBe('')
   })
 
+  test('tells what comes next, fetched or not, without taking it for fetched', () => {
+    const forecast = new NarForecast(pathsOf('a', 'b', 'c', 'd', 'e', 'f'))
+    forecast.asked('b.nar')
+    forecast.settle('c' as PathFacts['hash'])
+    expect(namesOf(forecast.coming(3))).toBe('c d e')
+    forecast.asked('e.nar')
+    expect(namesOf(forecast.coming(3))).toBe('f')
+    expect(takeAll(forecast)).toBe('f')
+    expect(namesOf(new NarForecast(chains()).coming(2))).toBe('a b')
+  })
+
   test('leaves out what a client that goes in order has passed over', () => {
     const forecast = new NarForecast(pathsOf('a', 'b', 'c', 'd'))
     forecast.asked('b.nar')

@@ -1,5 +1,6 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import type { StoreHash } from '../../src/nix/store-path.ts'
@@ -45,6 +46,18 @@ async function atRest(stage: FaultStage): Promise<StatusReport> {
     .poll(async () => (await statusOf(stage)).downloads.length + stage.upstream.busy, soon)
     .toBe(0)
   return statusOf(stage)
+}
+
+/** File names of the NARs that a process has open. */
+async function openNars(pid: number): Promise<Set<string>> {
+  const directory = `/proc/${pid}/fd`
+  const numbers = await readdir(directory)
+  const targets = numbers.map((number) => readlink(join(directory, number)).catch(() => ''))
+  return new Set(
+    (await Promise.all(targets))
+      .filter((path) => /\/nar\//.test(path))
+      .map((path) => basename(path)),
+  )
 }
 
 const askedFor = ({ upstream }: FaultStage) =>
@@ -96,6 +109,35 @@ describe('the NARs that a client will ask for next', () => {
       expect(purposes).toEqual([undefined, ...Array(10).fill('prefetch')])
     },
   )
+
+  faultTest('are opened before it asks where they are here already', options, async (stage) => {
+    const { narwhal } = stage
+    const order = inOrder(stage)
+    await look(stage)
+    for (const { url } of order) await stage.get(`/${url}`)
+    await atRest(stage)
+    await look(stage, another)
+    const opened = async () => {
+      const open = await openNars(narwhal.pid)
+      return order.flatMap(({ url }, at) => (open.has(basename(url)) ? [at] : []))
+    }
+    let asked = 0
+    const ask = async () => {
+      const { status, body } = await stage.get(`/${order[asked]?.url}`, another)
+      const truth = await stage.cache.bytesOf(order[asked] as NarInfo)
+      expect([status, body.equals(truth)]).toEqual([200, true])
+      asked += 1
+    }
+    // what it wants is worked out beside its first request
+    const next = () => [0, 1, 2, 3].map((after) => asked + after)
+    do {
+      await ask()
+      await delay(100)
+    } while (asked < order.length / 2 && (await opened()).join() !== next().join())
+    expect(asked).toBeLessThan(order.length / 2)
+    await expect.poll(opened, soon).toEqual([])
+    while (asked < order.length) await ask()
+  })
 
   faultTest('are those of that client alone', options, async (stage) => {
     const order = inOrder(stage)

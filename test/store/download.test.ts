@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -45,6 +45,23 @@ describe('a download with readers', () => {
     expect((await early).equals(bytes)).toBe(true)
     expect((await late).equals(bytes)).toBe(true)
     expect((await readAll(download.open())).equals(bytes)).toBe(true)
+  })
+
+  test('gives what was written last to those who wait for it without reading it back', async () => {
+    const bytes = randomBytes(300_000)
+    const download = await start(bytes.length)
+    const reader = download.open()
+    const buffer = Buffer.alloc(bytes.length)
+    let position = 0
+    for (let at = 0; at < bytes.length; at += 50_000) {
+      await download.append(bytes.subarray(at, at + 50_000))
+      await truncate(download.path, 0)
+      if (download.written === bytes.length) download.vouch()
+      position += await reader.read(buffer.subarray(position), position)
+    }
+    position += await reader.read(buffer.subarray(position), position)
+    expect(position).toBe(bytes.length)
+    expect(buffer.equals(bytes)).toBe(true)
   })
 
   test.each([
