@@ -10,6 +10,7 @@ import type { NarReader, WholeNarReader } from '../store/nar-reader.ts'
 import type { Log } from '../telemetry.ts'
 import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
+import { ConfirmLater } from './confirm-later.ts'
 import { fillNar, type OnFault } from './fill-nar.ts'
 import { infoOf } from './hand-out.ts'
 import { Lanes } from './lanes.ts'
@@ -92,6 +93,7 @@ export class Nars {
   readonly #runs = new Map<string, NarRun>()
   readonly #working = new Set<string>()
   readonly #confirming = new Map<string, Promise<void>>()
+  readonly #later = new ConfirmLater(() => this.#fetching === 0 && this.#options.checker.load === 0)
   readonly #openAhead = new OpenAhead(() => performance.now())
   readonly #repackLimit = pLimit(maxRepacking)
   #fetching = 0
@@ -133,15 +135,17 @@ export class Nars {
    * @throws AppError when nobody can say
    */
   async open(file: NarFile): Promise<OpenNar | undefined> {
-    const { disk, checker } = this.#options
+    const { disk } = this.#options
+    this.#later.asked()
     const running = await this.#running(file.name)
     if (running)
       return { reader: this.#mending(file, running.follow()), origin: 'download', isShared: true }
     const kept = await this.#kept(file)
     if (kept) {
-      // One at a time, and when nothing is fetched: what is asked for now goes first.
-      if (this.#fetching === 0 && checker.load === 0 && disk.isUnchecked(file.name))
-        this.#confirm(file.name, () => confirmKept(file.name, kept.size, this.#options))
+      if (disk.isUnchecked(file.name)) {
+        const check = () => confirmKept(file.name, kept.size, this.#options)
+        this.#later.add(file.name, () => this.#confirm(file.name, check))
+      }
       return { reader: this.#mending(file, kept), origin: 'disk' }
     }
     const open = await this.#follow(file)
@@ -258,6 +262,7 @@ export class Nars {
   /** Waits for the downloads that run; they end early when the signal aborts. */
   async settled(): Promise<void> {
     this.#openAhead.clear()
+    await this.#later.stop()
     await Promise.allSettled([...this.#starting.values()])
     await Promise.allSettled([
       ...[...this.#runs.values()].map(({ done }) => done),
@@ -317,14 +322,16 @@ export class Nars {
   }
 
   /** Checks a NAR that is kept already, beside all requests. */
-  #confirm(file: string, check: () => Promise<void>): void {
-    if (this.#confirming.has(file)) return
+  #confirm(file: string, check: () => Promise<void>): Promise<void> {
+    const running = this.#confirming.get(file)
+    if (running) return running
     const work = check()
       .catch((error: unknown) =>
         this.#options.log.info({ file }, `could not check nar/${file} yet: ${messageOf(error)}`),
       )
       .finally(() => this.#confirming.delete(file))
     this.#confirming.set(file, work)
+    return work
   }
 
   async #run(plan: NarPlan, run: NarRun, pace: () => Promise<void>): Promise<void> {
@@ -372,7 +379,7 @@ export class Nars {
       if (download.isOnDisk) {
         await publishNar(plan, { download, ...filled }, this.#options)
         run.isKept = true
-        if (late) this.#confirm(plan.file.name, () => settleLate(plan.file.name, late, tools))
+        if (late) void this.#confirm(plan.file.name, () => settleLate(plan.file.name, late, tools))
         log.info(fetchedFields(plan, download, started), 'fetched a NAR')
       } else {
         late?.cancel()
