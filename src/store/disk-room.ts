@@ -191,7 +191,8 @@ export class DiskRoom {
   async #removeNow(file: string): Promise<void> {
     const { index, layout, origin } = this.#options
     await origin.unmark(file)
-    for (const hash of index.hashesOfFile(file)) {
+    const leading = index.hashesOfFile(file)
+    for (const hash of leading) {
       const known = index.narinfo(hash)
       const record = known ?? (await readNarinfo(layout, hash))
       if (record && !known) index.putNarinfo(record)
@@ -200,12 +201,20 @@ export class DiskRoom {
       // what the upstream offers is what there is.
       if (record?.original) index.putNarinfo(asOriginal(record))
     }
-    for (const hash of this.#maybeLeadingTo(file))
-      if ((await readNarinfo(layout, hash))?.file === file)
-        await rm(layout.narinfo(hash), { force: true })
+    await this.#removeLeading(this.#maybeLeadingTo(file), file)
     await rm(layout.nar(file), { force: true })
     index.deleteNar(file)
     this.#readAt.delete(file)
+    // A rebuild may have come across others while the NAR was still there.
+    const late = index.hashesOfFile(file).filter((hash) => !leading.includes(hash))
+    await this.#removeLeading(late, file)
+  }
+
+  async #removeLeading(hashes: readonly StoreHash[], file: string): Promise<void> {
+    const { layout } = this.#options
+    for (const hash of hashes)
+      if ((await readNarinfo(layout, hash))?.file === file)
+        await rm(layout.narinfo(hash), { force: true })
   }
 
   /** Narinfos that a crash may have left leading here while the index says that they lead elsewhere. */

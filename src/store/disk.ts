@@ -351,9 +351,13 @@ export class Disk {
     })
   }
 
-  /** To be called in its NAR's turn: as long as the narinfo stands, the index leads there. */
+  /**
+   * To be called in its NAR's turn: as long as the narinfo stands, the index leads there, also after a
+   * crash. An eviction would leave it behind otherwise.
+   */
   async #putNarinfo(record: NarinfoRecord): Promise<void> {
     if (!this.#index.knows(record)) this.#index.putNarinfo(record)
+    this.#index.flush()
     await writeNarinfo(this.layout, record)
   }
 

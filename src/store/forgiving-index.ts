@@ -251,6 +251,14 @@ export class ForgivingIndex {
     return this.#try((index) => index.fact(name))
   }
 
+  /** Keeps at once what was written, where something that follows must never be there without it. */
+  flush(): void {
+    if (this.#commit === undefined) return
+    clearTimeout(this.#commit)
+    this.#commit = undefined
+    this.#try((index) => index.commit())
+  }
+
   /** Does `work` as one step; when that fails, a later rebuild makes up for it. */
   transaction(work: () => void): void {
     this.#write((index) => index.transaction(work))

@@ -1,5 +1,6 @@
 import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { formatHash } from '../../src/nix/hash.ts'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
@@ -64,6 +65,19 @@ async function afterRounds(rounds: number, work: () => Promise<unknown>): Promis
   for (let round = 0; round < rounds; round += 1) await new Promise(setImmediate)
   await work()
 }
+
+test('the index a crash would leave leads to every narinfo in cache/', async () => {
+  const disk = await openDisk()
+  const cache = await syntheticCache({ paths: 12, totalBytes: 100_000 })
+  const index = new DatabaseSync(join(disk.layout.cache, '..', 'index.sqlite'), { readOnly: true })
+  atTestEnd(() => index.close())
+  for (const info of cache.infos) {
+    await publish(disk, cache, info)
+    const standing = (await readdir(disk.layout.cache)).filter((name) => name.endsWith('.narinfo'))
+    const known = index.prepare('SELECT hash FROM narinfo').all()
+    expect(known.map(({ hash }) => `${hash}.narinfo`).toSorted()).toEqual(standing.toSorted())
+  }
+})
 
 describe('a narinfo stands in cache/ only while its NAR does', () => {
   type Step = (disk: Disk, info: NarInfo) => Promise<void>

@@ -42,6 +42,17 @@ test('one step of several writes is committed as such, with what was written bef
   expect(committed()).toBe(3)
 })
 
+test('what a file on the disk must not be without is committed at once', async () => {
+  const { index, committed } = await openIndex()
+  index.flush()
+  index.putNarinfo(recordOf(1))
+  index.flush()
+  expect(committed()).toBe(1)
+  index.putNarinfo(recordOf(2))
+  expect(committed()).toBe(1)
+  await expect.poll(committed).toBe(2)
+})
+
 test('closing commits', async () => {
   const { index, committed } = await openIndex()
   index.putNarinfo(recordOf(1))
