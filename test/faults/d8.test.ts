@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
@@ -30,6 +30,12 @@ async function filledServer() {
     for (const info of cache.infos) await expectServed(server.url, cache, info)
   }
   await serveAll()
+  // what was fetched ahead is unpacked, and its narinfo published, a moment after it was asked for
+  const published = async () => {
+    const names = await readdir(join(server.dataDir, 'cache'))
+    return names.filter((name) => name.endsWith('.narinfo')).length
+  }
+  await expect.poll(published).toBe(cache.infos.length)
   await expectSoundDataDir(server.dataDir)
   return { upstream, server, serveAll, index: join(server.dataDir, 'index.sqlite') }
 }
