@@ -1,28 +1,23 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { NarChecker } from '../codec/nar-check.ts'
 import type { Repacker } from '../codec/nar-repack.ts'
-import { AppError, isAppError, messageOf, upstreamTroubles } from '../errors.ts'
+import { AppError, messageOf } from '../errors.ts'
 import { type NarFile, parseNarFile, repackedFileOf } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
-import type { Reservation } from '../store/disk-room.ts'
-import type { Download } from '../store/download.ts'
-import type { NarReader, WholeNarReader } from '../store/nar-reader.ts'
+import type { NarReader } from '../store/nar-reader.ts'
 import type { Log } from '../telemetry.ts'
+import { carryOut } from './carry-out.ts'
 import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
-import { ConfirmLater } from './confirm-later.ts'
-import { fillNar, type OnFault } from './fill-nar.ts'
+import { Confirmations } from './confirmations.ts'
 import { infoOf } from './hand-out.ts'
 import { Lanes } from './lanes.ts'
 import { mendingReader } from './mending-reader.ts'
-import { knownPlan, type NarPlan, offersOf, planNar, planRepack } from './nar-plan.ts'
+import { knownPlan, type NarPlan, planNar, planRepack } from './nar-plan.ts'
 import { NarRun } from './nar-run.ts'
 import type { Narinfos } from './narinfos.ts'
 import { OpenAhead } from './open-ahead.ts'
-import { publishNar } from './publish-nar.ts'
 import { Quarantine } from './quarantine.ts'
-import { repackNar } from './repack-nar.ts'
-import { settleLate } from './settle-late.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface NarsOptions {
@@ -79,9 +74,6 @@ export interface Repacked {
 /** Zstd forms made at once for clients that wait: each holds a decoder, and waits for its original. */
 const maxRepacking = 4
 
-/** What a file may be that nothing is known of: reserved for it on the disk until its length is known. */
-const unknownBytes = 64 * 1024 * 1024
-
 /** Opens NARs: from the disk, or by following the one download that fetches it for all. */
 export class Nars {
   #options: NarsOptions
@@ -92,9 +84,8 @@ export class Nars {
   readonly #starting = new Map<string, Promise<NarRun | undefined>>()
   readonly #runs = new Map<string, NarRun>()
   readonly #working = new Set<string>()
-  readonly #confirming = new Map<string, Promise<void>>()
-  readonly #later = new ConfirmLater(() => this.#fetching === 0 && this.#options.checker.load === 0)
-  readonly #openAhead = new OpenAhead(() => performance.now())
+  readonly #confirmations: Confirmations
+  readonly #openAhead: OpenAhead
   readonly #repackLimit = pLimit(maxRepacking)
   #fetching = 0
   #fetchedAt = Number.NEGATIVE_INFINITY
@@ -102,6 +93,12 @@ export class Nars {
   constructor(options: NarsOptions) {
     this.#options = options
     this.#limit = pLimit(options.maxDownloads)
+    this.#openAhead = new OpenAhead(options.disk, () => performance.now())
+    this.#confirmations = new Confirmations(
+      () => this.#fetching === 0 && options.checker.load === 0,
+      (file, error) =>
+        options.log.info({ file }, `could not check nar/${file} yet: ${messageOf(error)}`),
+    )
   }
 
   /** Downloads that run or wait for their turn. */
@@ -136,16 +133,14 @@ export class Nars {
    */
   async open(file: NarFile): Promise<OpenNar | undefined> {
     const { disk } = this.#options
-    this.#later.asked()
+    this.#confirmations.asked()
     const running = await this.#running(file.name)
     if (running)
       return { reader: this.#mending(file, running.follow()), origin: 'download', isShared: true }
-    const kept = await this.#kept(file)
+    const kept = await this.#openAhead.open(file.name)
     if (kept) {
-      if (disk.isUnchecked(file.name)) {
-        const check = () => confirmKept(file.name, kept.size, this.#options)
-        this.#later.add(file.name, () => this.#confirm(file.name, check))
-      }
+      if (disk.isUnchecked(file.name))
+        this.#confirmations.later(file.name, () => confirmKept(file.name, kept.size, this.#options))
       return { reader: this.#mending(file, kept), origin: 'disk' }
     }
     const open = await this.#follow(file)
@@ -153,25 +148,13 @@ export class Nars {
   }
 
   /** Opens a file on the disk for whoever asks for it next; without effect where it is not there. */
-  openAhead(file: NarFile): void {
-    const { disk } = this.#options
-    if (this.#runs.has(file.name) || this.#openAhead.has(file.name)) return
-    if (disk.holds(file.name))
-      this.#openAhead.begin(file.name, () => disk.openNar(file.name, Date.now()))
+  openAhead(file: string): void {
+    if (!this.#runs.has(file)) this.#openAhead.begin(file)
   }
 
   /** Closes files opened ahead that nobody has asked for in time. */
   tidy(): void {
     this.#openAhead.expire()
-  }
-
-  async #kept(file: NarFile): Promise<WholeNarReader | undefined> {
-    const { disk } = this.#options
-    const ahead = await this.#openAhead.take(file.name)
-    // It may have turned out damaged meanwhile.
-    if (ahead && disk.holds(file.name)) return ahead
-    ahead?.close()
-    return disk.openNar(file.name, Date.now())
   }
 
   /** Follows the file's download; starts it where none runs. */
@@ -262,12 +245,10 @@ export class Nars {
   /** Waits for the downloads that run; they end early when the signal aborts. */
   async settled(): Promise<void> {
     this.#openAhead.clear()
-    await this.#later.stop()
     await Promise.allSettled([...this.#starting.values()])
-    await Promise.allSettled([
-      ...[...this.#runs.values()].map(({ done }) => done),
-      ...this.#confirming.values(),
-    ])
+    await Promise.allSettled([...this.#runs.values()].map(({ done }) => done))
+    // What has run may have left a verdict to come.
+    await this.#confirmations.stop()
   }
 
   /** What turns out damaged on the disk while it is sent is fetched again for the same request. */
@@ -301,6 +282,7 @@ export class Nars {
   async #begin(plan: NarPlan, isAhead: boolean, pace = noPause): Promise<NarRun> {
     const { disk, signal } = this.#options
     const { name } = plan.file
+    this.#openAhead.drop(name)
     // Without the file's own hash, two upstreams may have it in different bytes.
     const mayResume = plan.fileHash !== undefined
     // One whose bytes pass through memory may still run, and its file's name is taken.
@@ -321,100 +303,24 @@ export class Nars {
     return run
   }
 
-  /** Checks a NAR that is kept already, beside all requests. */
-  #confirm(file: string, check: () => Promise<void>): Promise<void> {
-    const running = this.#confirming.get(file)
-    if (running) return running
-    const work = check()
-      .catch((error: unknown) =>
-        this.#options.log.info({ file }, `could not check nar/${file} yet: ${messageOf(error)}`),
-      )
-      .finally(() => this.#confirming.delete(file))
-    this.#confirming.set(file, work)
-    return work
-  }
-
   async #run(plan: NarPlan, run: NarRun, pace: () => Promise<void>): Promise<void> {
-    const { disk, narinfos, upstreams, checker, storeDir, patienceMs } = this.#options
-    const { download, signal } = run
-    const log = run.quieting(this.#options.log)
-    let isWorthKeeping = false
-    let reservation: Reservation | undefined
-    const started = performance.now()
-    this.#working.add(plan.file.name)
-    try {
-      const bytes = plan.size ?? plan.nar?.size ?? unknownBytes
-      reservation = await disk.reserve(bytes)
-      if (reservation) download.limitTo(reservation, bytes)
-      else if (run.giveUp()) signal.throwIfAborted()
-      else download.leaveDisk()
-      const offers = (onFault: OnFault) =>
-        offersOf(plan, upstreams, { storeDir, log, signal, giveUp, onFault })
-      const giveUp = () => run.giveUp()
-      const quarantine = this.#quarantine
-      const lanes = this.#lanes
-      const tools = {
-        disk,
-        narinfos,
-        checker,
-        quarantine,
-        lanes,
-        upstreams,
-        patienceMs,
-        log,
-        signal,
-        giveUp,
-        run,
-        isAlone: () => this.#fetching === 1,
-      }
-      const { original } = plan
-      const filled = original
-        ? await repackNar(plan, original, {
-            ...{ ...this.#options, download, signal },
-            pace: () => (run.isAhead ? pace() : noPause()),
-            open: () => this.open(original),
-          })
-        : await fillNar(plan, offers, { ...tools, download })
-      const { late } = filled
-      if (download.isOnDisk) {
-        await publishNar(plan, { download, ...filled }, this.#options)
-        run.isKept = true
-        if (late) void this.#confirm(plan.file.name, () => settleLate(plan.file.name, late, tools))
-        log.info(fetchedFields(plan, download, started), 'fetched a NAR')
-      } else {
-        late?.cancel()
-        log.info({ file: plan.file.name }, 'passed on without keeping it')
-      }
-    } catch (error) {
-      run.fault = error
-      const isPassing = signal.aborted || isAppError(error, ...upstreamTroubles)
-      isWorthKeeping = isPassing && plan.fileHash !== undefined
-      const fields = { code: isAppError(error) ? error.code : undefined, file: plan.file.name }
-      if (signal.aborted) log.info(fields, `stopped after ${download.written} bytes`)
-      else log.error(fields, messageOf(error))
-      // Who comes now gets a download of his own, with all the patience that is his due.
-      const isForNobody = run.giveUp()
-      download.fail(error)
-      if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined && !isForNobody)
-        await narinfos.forget(plan.storeHash)
-      // The next who asks for the path is led elsewhere, where there is an elsewhere.
-      if (isAppError(error, 'CORRUPT') && plan.record) await narinfos.disbelieve(plan.record)
-    } finally {
-      reservation?.settle()
-      const mayBeResumed = isWorthKeeping && download.written > 0
-      if (!run.isKept && !mayBeResumed) await download.unlink()
+    const { name } = plan.file
+    this.#working.add(name)
+    await carryOut(plan, run, {
+      ...this.#options,
+      quarantine: this.#quarantine,
+      lanes: this.#lanes,
+      confirmations: this.#confirmations,
+      isAlone: () => this.#fetching === 1,
+      open: (file) => this.open(file),
+      pace,
+    }).finally(() => {
       // In one step: who finds the download in the map may still open it.
-      if (this.#runs.get(plan.file.name) === run) this.#runs.delete(plan.file.name)
-      this.#working.delete(plan.file.name)
-      download.release()
-    }
+      if (this.#runs.get(name) === run) this.#runs.delete(name)
+      this.#working.delete(name)
+      run.download.release()
+    })
   }
 }
 
 const noPause = () => Promise.resolve()
-
-function fetchedFields({ file, record }: NarPlan, { written }: Download, started: number) {
-  const ms = Math.round(performance.now() - started)
-  const name = record && infoOf(record).storePath.name
-  return { file: file.name, name, bytes: written, ms }
-}

@@ -1,3 +1,4 @@
+import type { Disk } from '../store/disk.ts'
 import type { WholeNarReader } from '../store/nar-reader.ts'
 import { KiB } from '../units.ts'
 
@@ -19,49 +20,64 @@ interface Ahead {
  * disk that must seek a hundred times as long.
  */
 export class OpenAhead {
+  readonly #disk: Pick<Disk, 'holds' | 'openNar'>
   readonly #now: () => number
   readonly #nars = new Map<string, Ahead>()
 
   /** @param now a clock that never jumps, in milliseconds */
-  constructor(now: () => number) {
+  constructor(disk: Pick<Disk, 'holds' | 'openNar'>, now: () => number) {
+    this.#disk = disk
     this.#now = now
   }
 
-  /** True also where there is room for no more. */
-  has(file: string): boolean {
-    return this.#nars.has(file) || this.#nars.size >= maxOpen
-  }
-
-  /** @param open opens the file; undefined when it is not on the disk */
-  begin(file: string, open: () => Promise<WholeNarReader | undefined>): void {
-    if (this.has(file)) return
+  /** Opens a file for whoever asks for it next; without effect where it is not on the disk. */
+  begin(file: string): void {
+    if (this.#nars.has(file) || this.#nars.size >= maxOpen || !this.#disk.holds(file)) return
     // What cannot be opened now is opened again for whoever asks, and fails for him.
-    const opening = open()
+    const opening = this.#openNow(file)
       .then((reader) => reader && begun(reader))
       .catch(() => undefined)
     this.#nars.set(file, { opening, since: this.#now() })
   }
 
-  /** Hands a NAR over to who asks for it: once, and he closes it. */
-  async take(file: string): Promise<WholeNarReader | undefined> {
-    const ahead = this.#nars.get(file)
-    this.#nars.delete(file)
-    return ahead?.opening
+  /**
+   * Opens a file, which may have been done already.
+   *
+   * @returns undefined when it is not on the disk
+   * @throws the system's error, as Disk.openNar does
+   */
+  async open(file: string): Promise<WholeNarReader | undefined> {
+    const ahead = await this.#take(file)
+    // It may have turned out damaged meanwhile.
+    if (ahead && this.#disk.holds(file)) return ahead
+    ahead?.close()
+    return this.#openNow(file)
+  }
+
+  /** Closes a file that nobody shall be given any more: another comes in its place. */
+  drop(file: string): void {
+    void this.#take(file).then((reader) => reader?.close())
   }
 
   /** Closes what nobody has asked for in time. */
   expire(): void {
     for (const [file, { since }] of this.#nars)
-      if (this.#now() - since >= unaskedMs) this.#drop(file)
+      if (this.#now() - since >= unaskedMs) this.drop(file)
   }
 
   /** Closes all of them. */
   clear(): void {
-    for (const file of [...this.#nars.keys()]) this.#drop(file)
+    for (const file of [...this.#nars.keys()]) this.drop(file)
   }
 
-  #drop(file: string): void {
-    void this.take(file).then((reader) => reader?.close())
+  #openNow(file: string): Promise<WholeNarReader | undefined> {
+    return this.#disk.openNar(file, Date.now())
+  }
+
+  async #take(file: string): Promise<WholeNarReader | undefined> {
+    const ahead = this.#nars.get(file)
+    this.#nars.delete(file)
+    return ahead?.opening
   }
 }
 

@@ -100,7 +100,8 @@ export class NarPrefetch {
     if (!session) return
     session.streams = Math.max(0, session.streams - 1)
     session.lastNarAt = performance.now()
-    for (const path of session.forecast?.coming(maxOpenAhead) ?? []) this.#openAhead(path.file)
+    for (const { file } of session.forecast?.coming(maxOpenAhead) ?? [])
+      this.#options.nars.openAhead(file)
   }
 
   /** Ends the sessions of clients that have left, and gives up what nobody has asked for in time. */
@@ -139,11 +140,6 @@ export class NarPrefetch {
       client.drop(path.hash)
       this.ahead.waste(path.file, client, performance.now())
     }
-  }
-
-  #openAhead(name: string): void {
-    const file = parseNarFile(name)
-    if (file) this.#options.nars.openAhead(file)
   }
 
   #end(session: Session): void {

@@ -5,20 +5,27 @@ import { KiB } from '../../src/units.ts'
 
 const bytes = Buffer.from(Array.from({ length: 200 * KiB }, (_, at) => at % 251))
 
-/** A file that counts its reads, and knows whether it is open. */
-function file(content: Buffer = bytes) {
-  const state = { reads: 0, isOpen: true }
-  const reader: WholeNarReader = {
-    size: content.length,
-    async read(into, position) {
-      state.reads += 1
-      return content.copy(into, 0, position)
-    },
-    close: () => {
-      state.isOpen = false
-    },
+/** A disk of files with these bytes that counts what it is asked, and what is open. */
+function diskOf(files: Readonly<Record<string, Buffer>>) {
+  const held = new Map(Object.entries(files))
+  const state = { opened: 0, reads: 0, open: 0 }
+  const openNar = async (file: string): Promise<WholeNarReader | undefined> => {
+    state.opened += 1
+    const content = held.get(file)
+    if (!content) return undefined
+    state.open += 1
+    return {
+      size: content.length,
+      async read(into, position) {
+        state.reads += 1
+        return content.copy(into, 0, position)
+      },
+      close: () => {
+        state.open -= 1
+      },
+    }
   }
-  return { state, open: async () => reader }
+  return { state, held, openNar, holds: (file: string) => held.has(file) }
 }
 
 function clock() {
@@ -39,70 +46,94 @@ async function readAll(reader: WholeNarReader): Promise<Buffer> {
 
 const settled = () => new Promise(setImmediate)
 
+const small = bytes.subarray(0, 60 * KiB)
+
 describe('a NAR opened ahead', () => {
   test('is handed over once, with its first bytes in memory', async () => {
-    const ahead = new OpenAhead(clock().now)
-    const small = bytes.subarray(0, 60 * KiB)
-    const { state, open } = file(small)
-    ahead.begin('a', open)
-    const reader = (await ahead.take('a')) as WholeNarReader
-    expect(state.reads).toBe(1)
+    const disk = diskOf({ a: small })
+    const ahead = new OpenAhead(disk, clock().now)
+    ahead.begin('a')
+    const reader = (await ahead.open('a')) as WholeNarReader
     expect((await readAll(reader)).equals(small)).toBe(true)
-    expect(state).toEqual({ reads: 1, isOpen: true })
-    expect(await ahead.take('a')).toBeUndefined()
+    expect(disk.state).toEqual({ opened: 1, reads: 1, open: 1 })
+    const another = (await ahead.open('a')) as WholeNarReader
+    expect(disk.state).toEqual({ opened: 2, reads: 1, open: 2 })
     reader.close()
-    expect(state.isOpen).toBe(false)
+    another.close()
+    expect(disk.state.open).toBe(0)
   })
 
   test('has all its bytes, also where it is longer than what is read ahead', async () => {
-    const ahead = new OpenAhead(clock().now)
-    ahead.begin('a', file().open)
-    const reader = (await ahead.take('a')) as WholeNarReader
+    const ahead = new OpenAhead(diskOf({ a: bytes }), clock().now)
+    ahead.begin('a')
+    const reader = (await ahead.open('a')) as WholeNarReader
     expect((await readAll(reader)).equals(bytes)).toBe(true)
     expect(await reader.read(Buffer.alloc(10), bytes.length)).toBe(0)
   })
 
   test('is closed when nobody asks for it in time', async () => {
     const time = clock()
-    const ahead = new OpenAhead(time.now)
-    const [early, late] = [file(), file()]
-    ahead.begin('early', early.open)
+    const disk = diskOf({ early: small, late: small })
+    const ahead = new OpenAhead(disk, time.now)
+    ahead.begin('early')
     time.pass(1_500)
-    ahead.begin('late', late.open)
+    ahead.begin('late')
     time.pass(1_000)
     ahead.expire()
     await settled()
-    expect([early.state.isOpen, late.state.isOpen]).toEqual([false, true])
-    expect(await ahead.take('early')).toBeUndefined()
+    expect(disk.state.open).toBe(1)
+    await ahead.open('late')
+    expect(disk.state.opened).toBe(2)
+    ahead.begin('early')
     ahead.clear()
     await settled()
-    expect(late.state.isOpen).toBe(false)
+    expect(disk.state.open).toBe(1)
   })
 
-  test('that cannot be opened, or read, is none', async () => {
-    const ahead = new OpenAhead(clock().now)
-    ahead.begin('absent', async () => undefined)
-    ahead.begin('refused', () => Promise.reject(new Error('EMFILE')))
-    const damaged = file()
-    ahead.begin('damaged', async () => ({
-      ...(await damaged.open()),
-      read: () => Promise.reject(new Error('EIO')),
-    }))
-    for (const name of ['absent', 'refused', 'damaged'])
-      expect(await ahead.take(name)).toBeUndefined()
-    expect(damaged.state.isOpen).toBe(false)
+  test('is given to nobody once the disk no longer counts it as good', async () => {
+    const disk = diskOf({ a: small })
+    const ahead = new OpenAhead(disk, clock().now)
+    ahead.begin('a')
+    disk.held.delete('a')
+    expect(await ahead.open('a')).toBeUndefined()
+    expect(disk.state.open).toBe(0)
   })
 
-  test('is opened once, and no more than so many are', async () => {
-    const ahead = new OpenAhead(clock().now)
-    let opened = 0
-    const open = async () => {
-      opened += 1
-      return undefined
+  test('is dropped for another that takes its place', async () => {
+    const disk = diskOf({ a: small })
+    const ahead = new OpenAhead(disk, clock().now)
+    ahead.begin('a')
+    disk.held.set('a', bytes)
+    ahead.drop('a')
+    const reader = (await ahead.open('a')) as WholeNarReader
+    expect((await readAll(reader)).equals(bytes)).toBe(true)
+    expect(disk.state.open).toBe(1)
+  })
+
+  test('that could not be opened, or read, is opened for who asks', async () => {
+    const disk = diskOf({ refused: small, damaged: small })
+    const { openNar } = disk
+    disk.openNar = () => Promise.reject(new Error('EMFILE'))
+    const ahead = new OpenAhead(disk, clock().now)
+    ahead.begin('refused')
+    await settled()
+    await expect(ahead.open('refused')).rejects.toThrow('EMFILE')
+    disk.openNar = async (file) => {
+      const reader = (await openNar(file)) as WholeNarReader
+      return { ...reader, read: () => Promise.reject(new Error('EIO')) }
     }
-    ahead.begin('0', open)
-    for (let at = 0; at < 100; at += 1) ahead.begin(`${at}`, open)
-    expect(opened).toBe(32)
-    expect([ahead.has('0'), ahead.has('99')]).toEqual([true, true])
+    ahead.begin('damaged')
+    await settled()
+    expect(disk.state.open).toBe(0)
+    const reader = (await ahead.open('damaged')) as WholeNarReader
+    await expect(reader.read(Buffer.alloc(1), 0)).rejects.toThrow('EIO')
+  })
+
+  test('is one that is there, opened once, and no more than so many are', async () => {
+    const names = Array.from({ length: 100 }, (_, at) => `${at}`)
+    const disk = diskOf(Object.fromEntries(names.map((name) => [name, small])))
+    const ahead = new OpenAhead(disk, clock().now)
+    for (const name of ['absent', '0', ...names]) ahead.begin(name)
+    expect(disk.state.opened).toBe(32)
   })
 })

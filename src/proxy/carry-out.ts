@@ -1,0 +1,112 @@
+import type { Repacker } from '../codec/nar-repack.ts'
+import { isAppError, messageOf, upstreamTroubles } from '../errors.ts'
+import type { NarFile } from '../policy/nar-file.ts'
+import type { Reservation } from '../store/disk-room.ts'
+import { MiB } from '../units.ts'
+import type { Confirmations } from './confirmations.ts'
+import { type FillTools, fillNar, type OnFault } from './fill-nar.ts'
+import { infoOf } from './hand-out.ts'
+import { type NarPlan, offersOf } from './nar-plan.ts'
+import type { NarRun } from './nar-run.ts'
+import { publishNar } from './publish-nar.ts'
+import { type RepackTools, repackNar } from './repack-nar.ts'
+import { type SettleTools, settleLate } from './settle-late.ts'
+
+export interface WorkTools
+  extends Omit<FillTools, 'run' | 'signal' | 'giveUp'>,
+    Pick<SettleTools, 'disk' | 'narinfos'> {
+  readonly repacker: Repacker
+  readonly repackLevel: number
+  readonly storeDir: string
+  readonly confirmations: Confirmations
+  /** Opens another file: the original that a zstd form is made of. */
+  readonly open: (file: NarFile) => ReturnType<RepackTools['open']>
+  /** Waited for before each piece that is packed anew, until a client waits for it. */
+  readonly pace: () => Promise<void>
+}
+
+/** What a file may be that nothing is known of: reserved for it on the disk until its length is known. */
+const unknownBytes = 64 * MiB
+
+/**
+ * Does the work of one run: makes room, gets the bytes, and gives the file its place in `cache/`.
+ * What ends it before is told to its readers, and noted in the run.
+ */
+export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Promise<void> {
+  const { download, signal } = run
+  const tools = { ...own, log: run.quieting(own.log), run, signal, giveUp: () => run.giveUp() }
+  const { disk, confirmations, log } = tools
+  const file = plan.file.name
+  let isWorthKeeping = false
+  let reservation: Reservation | undefined
+  const started = performance.now()
+  try {
+    const bytes = plan.size ?? plan.nar?.size ?? unknownBytes
+    reservation = await disk.reserve(bytes)
+    if (reservation) download.limitTo(reservation, bytes)
+    else if (run.giveUp()) signal.throwIfAborted()
+    else download.leaveDisk()
+    const filled = await getBytes(plan, tools)
+    const { late } = filled
+    if (download.isOnDisk) {
+      await publishNar(plan, { download, ...filled }, tools)
+      run.isKept = true
+      if (late) void confirmations.now(file, () => settleLate(file, late, tools))
+      log.info(fetchedFields(plan, download.written, started), 'fetched a NAR')
+    } else {
+      late?.cancel()
+      log.info({ file }, 'passed on without keeping it')
+    }
+  } catch (error) {
+    run.fault = error
+    const isPassing = signal.aborted || isAppError(error, ...upstreamTroubles)
+    isWorthKeeping = isPassing && plan.fileHash !== undefined
+    await noteFault(plan, error, tools)
+  } finally {
+    reservation?.settle()
+    const mayBeResumed = isWorthKeeping && download.written > 0
+    if (!run.isKept && !mayBeResumed) await download.unlink()
+  }
+}
+
+interface RunTools extends WorkTools, SettleTools {
+  readonly run: NarRun
+  readonly giveUp: () => boolean
+}
+
+function getBytes(plan: NarPlan, tools: RunTools) {
+  const { upstreams, run, pace, open } = tools
+  const { download } = run
+  const { original } = plan
+  if (original)
+    return repackNar(plan, original, {
+      ...{ ...tools, download },
+      pace: async () => {
+        if (run.isAhead) await pace()
+      },
+      open: () => open(original),
+    })
+  const offers = (onFault: OnFault) => offersOf(plan, upstreams, { ...tools, onFault })
+  return fillNar(plan, offers, { ...tools, download })
+}
+
+async function noteFault(plan: NarPlan, error: unknown, tools: RunTools): Promise<void> {
+  const { narinfos, run, log, signal } = tools
+  const { download } = run
+  const fields = { code: isAppError(error) ? error.code : undefined, file: plan.file.name }
+  if (signal.aborted) log.info(fields, `stopped after ${download.written} bytes`)
+  else log.error(fields, messageOf(error))
+  // Who comes now gets a download of his own, with all the patience that is his due.
+  const isForNobody = run.giveUp()
+  download.fail(error)
+  if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined && !isForNobody)
+    await narinfos.forget(plan.storeHash)
+  // The next who asks for the path is led elsewhere, where there is an elsewhere.
+  if (isAppError(error, 'CORRUPT') && plan.record) await narinfos.disbelieve(plan.record)
+}
+
+function fetchedFields({ file, record }: NarPlan, bytes: number, started: number) {
+  const ms = Math.round(performance.now() - started)
+  const name = record && infoOf(record).storePath.name
+  return { file: file.name, name, bytes, ms }
+}
