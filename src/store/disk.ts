@@ -357,7 +357,7 @@ export class Disk {
    */
   async #putNarinfo(record: NarinfoRecord): Promise<void> {
     if (!this.#index.knows(record)) this.#index.putNarinfo(record)
-    this.#index.flush()
+    this.#index.settle(record.hash)
     await writeNarinfo(this.layout, record)
   }
 

@@ -40,6 +40,8 @@ export class ForgivingIndex {
   #changes: IndexChanges | undefined
   #complainedAt = Number.NEGATIVE_INFINITY
   #commit: NodeJS.Timeout | undefined
+  /** Narinfos whose row waits for the next commit. */
+  readonly #uncommitted = new Set<StoreHash>()
 
   private constructor(path: string, log: Log, isReadOnly: boolean) {
     this.#path = path
@@ -167,6 +169,7 @@ export class ForgivingIndex {
   putNarinfo(record: NarinfoRecord): void {
     this.#changes?.noteNarinfo(record.hash)
     this.#write((index) => index.putNarinfo(record))
+    this.#uncommitted.add(record.hash)
   }
 
   addNarinfo(record: NarinfoEntry): void {
@@ -251,12 +254,9 @@ export class ForgivingIndex {
     return this.#try((index) => index.fact(name))
   }
 
-  /** Keeps at once what was written, where something that follows must never be there without it. */
-  flush(): void {
-    if (this.#commit === undefined) return
-    clearTimeout(this.#commit)
-    this.#commit = undefined
-    this.#try((index) => index.commit())
+  /** Commits what was written of a narinfo, unless it was: something is to follow that relies on it. */
+  settle(hash: StoreHash): void {
+    if (this.#uncommitted.has(hash)) this.#commitNow()
   }
 
   /** Does `work` as one step; when that fails, a later rebuild makes up for it. */
@@ -292,10 +292,14 @@ export class ForgivingIndex {
       index.beginBatch()
       work(index)
     })
-    this.#commit ??= setTimeout(() => {
-      this.#commit = undefined
-      this.#try((index) => index.commit())
-    }, commitEveryMs).unref()
+    this.#commit ??= setTimeout(() => this.#commitNow(), commitEveryMs).unref()
+  }
+
+  #commitNow(): void {
+    clearTimeout(this.#commit)
+    this.#commit = undefined
+    this.#uncommitted.clear()
+    this.#try((index) => index.commit())
   }
 
   #replace(broken: SqliteIndex): void {

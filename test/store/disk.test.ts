@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { formatHash } from '../../src/nix/hash.ts'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { Disk } from '../../src/store/disk.ts'
+import { facts } from '../../src/store/index-schema.ts'
 import type { NarinfoRecord } from '../../src/store/sqlite-index.ts'
 import { createTelemetry, silentLog } from '../../src/telemetry.ts'
 import { GiB } from '../../src/units.ts'
@@ -12,15 +13,19 @@ import { atTestEnd } from '../support/at-test-end.ts'
 import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-async function openDisk(): Promise<Disk> {
-  const disk = await Disk.open({
-    dataDir: await tempDir('disk'),
+function openIn(dataDir: string): Promise<Disk> {
+  return Disk.open({
+    dataDir,
     storeDir: '/nix/store',
     maxSize: { kind: 'bytes', bytes: GiB },
     minFree: { kind: 'bytes', bytes: 0 },
     log: silentLog,
     telemetry: createTelemetry(),
   })
+}
+
+async function openDisk(): Promise<Disk> {
+  const disk = await openIn(await tempDir('disk'))
   atTestEnd(() => disk.close())
   await disk.ready
   return disk
@@ -121,6 +126,26 @@ describe('a narinfo stands in cache/ only while its NAR does', () => {
       ])
       await evict(disk, info)
       expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
+    }
+  })
+
+  test('whatever moment its NAR is evicted at while a rebuild finds a narinfo the index lacks', async () => {
+    const dataDir = await tempDir('disk')
+    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+    const info = cache.infos[0] as NarInfo
+    for (let rounds = 0; rounds < 150; rounds += 1) {
+      const first = await openIn(dataDir)
+      await first.ready
+      await publish(first, cache, info)
+      await first.close()
+      const index = new DatabaseSync(join(dataDir, 'index.sqlite'))
+      index.exec('DELETE FROM narinfo')
+      index.prepare('DELETE FROM fact WHERE name = ?').run(facts.inStep)
+      index.close()
+      const disk = await openIn(dataDir)
+      await Promise.all([disk.ready, afterRounds(rounds * 3, () => evict(disk, info))])
+      expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
+      await disk.close()
     }
   })
 

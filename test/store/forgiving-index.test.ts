@@ -42,15 +42,18 @@ test('one step of several writes is committed as such, with what was written bef
   expect(committed()).toBe(3)
 })
 
-test('what a file on the disk must not be without is committed at once', async () => {
+test('what something relies on is committed at once, with all before it', async () => {
   const { index, committed } = await openIndex()
-  index.flush()
   index.putNarinfo(recordOf(1))
-  index.flush()
-  expect(committed()).toBe(1)
   index.putNarinfo(recordOf(2))
-  expect(committed()).toBe(1)
-  await expect.poll(committed).toBe(2)
+  index.settle(recordOf(3).hash)
+  expect(committed()).toBe(0)
+  index.settle(recordOf(2).hash)
+  expect(committed()).toBe(2)
+  index.putNarinfo(recordOf(3))
+  index.settle(recordOf(2).hash)
+  expect(committed()).toBe(2)
+  await expect.poll(committed).toBe(3)
 })
 
 test('closing commits', async () => {
