@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { expect } from 'vitest'
 import {
   type Crash,
@@ -11,7 +12,9 @@ import { testWith } from '../support/programs.ts'
 const test = testWith(['strace'])
 
 /** How many random rounds; CRASH_ROUNDS asks for any number. */
-const rounds = Number(process.env.CRASH_ROUNDS ?? (process.env.LONG === '1' ? 1000 : 24))
+const rounds = Number(process.env.CRASH_ROUNDS ?? (process.env.LONG === '1' ? 10_000 : 24))
+/** So many data directories have their rounds at the same time. */
+const lanes = availableParallelism()
 const perRecovery = 8
 
 const steps: readonly Crash[] = [
@@ -42,19 +45,24 @@ test(
   async () => {
     const seed = Number(process.env.D1_SEED ?? Math.floor(Math.random() * 2 ** 31))
     console.log(`D1_SEED=${seed}`)
-    const random = mulberry(seed)
-    const site = await crashSite()
-    for (let round = 1; round <= rounds; round += 1) {
-      const crash = randomCrash(random)
-      await crashRound(site, crash).catch((error: unknown) => {
-        throw new Error(`round ${round}, ${JSON.stringify(crash)}`, { cause: error })
-      })
-      if (round % perRecovery === 0) await expectRecovery(site)
-    }
-    await expectRecovery(site)
+    const shares = Array.from({ length: lanes }, (_, lane) => Math.floor((rounds + lane) / lanes))
+    await Promise.all(shares.map((share, lane) => crashAtRandom(share, seed + lane)))
   },
   60_000 + rounds * 10_000,
 )
+
+async function crashAtRandom(rounds: number, seed: number): Promise<void> {
+  const random = mulberry(seed)
+  const site = await crashSite()
+  for (let round = 1; round <= rounds; round += 1) {
+    const crash = randomCrash(random)
+    await crashRound(site, crash).catch((error: unknown) => {
+      throw new Error(`seed ${seed}, round ${round}, ${JSON.stringify(crash)}`, { cause: error })
+    })
+    if (round % perRecovery === 0) await expectRecovery(site)
+  }
+  await expectRecovery(site)
+}
 
 /** A small generator that repeats itself for the same seed. */
 function mulberry(seed: number): () => number {

@@ -7,6 +7,7 @@ import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
 import { testWith } from '../support/programs.ts'
 import { insideOf, smallFilesystem } from '../support/small-filesystem.ts'
+import { injecting } from '../support/strace.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -71,11 +72,10 @@ test.each(['ENOSPC', 'EDQUOT'])(
   async (error) => {
     const cache = await syntheticCache({ paths: 6, totalBytes: 12 * MiB, compression: 'none' })
     const upstream = await startFakeUpstream(cache.directory)
-    const inject = `inject=pwrite64:error=${error}:when=100+`
     const server = await startNarwhal({
       upstreams: [upstream.url],
       trustedKeys: [cache.publicKey],
-      wrapper: ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject],
+      wrapper: injecting(`pwrite64:error=${error}:when=100+`),
       env: { UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
     })
     for (let round = 0; round < 2; round += 1)

@@ -10,20 +10,13 @@ import { startNarwhal } from '../support/narwhal-process.ts'
 import { expectQuickHits, expectSoundDataDir } from '../support/oracles.ts'
 import { testWith } from '../support/programs.ts'
 import { insideOf, readOnlyMount } from '../support/small-filesystem.ts'
+import { injecting } from '../support/strace.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const testStrace = testWith(['strace'])
 const testMount = testWith(['unshare', 'mount'])
 const testLoop = testWith(['unshare', 'mount', 'mkfs.ext4', 'findmnt', 'nsenter'])
-
-/** What goes wrong, in strace's words: "fdatasync:error=EIO". */
-function injecting(fault: string, ...paths: string[]): readonly string[] {
-  const [call = ''] = fault.split(':')
-  const filter = paths.flatMap((path) => ['-P', path])
-  const what = ['-e', `trace=${call}`, '-e', `inject=${fault}`]
-  return ['strace', '-f', '-qq', '-o', '/dev/null', ...filter, ...what]
-}
 
 const env = { UV_USE_IO_URING: '0' }
 

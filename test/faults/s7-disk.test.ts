@@ -10,17 +10,12 @@ import { expectSoundDataDir } from '../support/oracles.ts'
 import { testWith } from '../support/programs.ts'
 import { exchangeRaw } from '../support/raw-http.ts'
 import { insideOf, smallFilesystem } from '../support/small-filesystem.ts'
+import { injecting, killingAt } from '../support/strace.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { basic, type UploadStage, uploadStage } from '../support/upload-stage.ts'
 
 const strace = testWith(['strace'])
 const mount = testWith(['unshare', 'mount'])
-
-/** Kills the server at the nth call of a system call. */
-function killAt(call: string, nth: number): readonly string[] {
-  const inject = `inject=${call}:signal=KILL:when=${nth}`
-  return ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject]
-}
 
 /** What has its name is right; the index may lag behind, and halves may lie in tmp/. */
 async function expectNoLies({ narwhal }: UploadStage): Promise<void> {
@@ -44,7 +39,7 @@ describe('S7 killed while a path is pushed', () => {
     'at %s %i: whole or absent, and pushed again it is there',
     async ([call, nth]) => {
       const stage = await uploadStage({
-        wrapper: killAt(call, nth),
+        wrapper: killingAt(call, nth),
         env: { UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
       })
       const statuses = await stage.push().catch(() => 'killed' as const)
@@ -148,10 +143,9 @@ mount(
 strace(
   'S7 a disk that fills up while a NAR arrives: a status Nix does not try again, nothing left',
   async () => {
-    const inject = 'inject=pwrite64:error=ENOSPC:when=60+'
     const stage = await uploadStage({
       pushed: { paths: 1, totalBytes: 16 * MiB, compression: 'none' },
-      wrapper: ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=pwrite64', '-e', inject],
+      wrapper: injecting('pwrite64:error=ENOSPC:when=60+'),
       env: { UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
     })
     const { status, body } = await stage.pushNar()

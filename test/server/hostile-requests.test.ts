@@ -6,6 +6,7 @@ import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
 import { testWith } from '../support/programs.ts'
 import { exchangeRaw, requestRaw } from '../support/raw-http.ts'
+import { tracing } from '../support/strace.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -74,8 +75,7 @@ describe('S1: a path that climbs', () => {
 
   testWith(['strace'])('opens no file outside the data directory', async () => {
     const trace = join(await tempDir('trace'), 'opens')
-    const strace = ['strace', '-f', '-qq', '-e', 'trace=open,openat,openat2,stat,newfstatat']
-    const { narwhal, info } = await start([...strace, '-o', trace])
+    const { narwhal, info } = await start(tracing('open,openat,openat2,stat,newfstatat', trace))
     await writeFile(join(narwhal.dataDir, '..', 'secret'), 'secret')
     await requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)
     await requestRaw(`${narwhal.url}/${info.url}`)

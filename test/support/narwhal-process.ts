@@ -8,10 +8,11 @@ import { lastingPort } from './lasting-port.ts'
 import { tempDir } from './temp-dir.ts'
 
 const project = join(import.meta.dirname, '..', '..')
-/** Those of `npm start`, so that tests measure what users run. */
+/** Flags and environment of `npm start`, so that tests measure what users run. */
 const nodeFlags =
   /\bnode ((?:--\S+ )*)src\//.exec(packageFacts.scripts.start)?.[1]?.trim().split(' ') ?? []
 const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(packageFacts.scripts.start)?.[1] ?? ''
+const compileCache = /NODE_COMPILE_CACHE=(\S+)/.exec(packageFacts.scripts.start)?.[1] ?? ''
 /** For a machine that is many times slower than a quiet one; a test ends sooner where all is well. */
 const startTimeoutMs = 60_000
 /** Less than what a server waits for clients that do not end. */
@@ -139,6 +140,7 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
       PATH: process.env.PATH ?? '',
       NO_COLOR: '1',
       MALLOC_ARENA_MAX: arenas,
+      NODE_COMPILE_CACHE: join(project, compileCache),
       ...options.env,
     }
     // a directory of the test's own: no configuration file of this machine is picked up
