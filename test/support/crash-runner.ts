@@ -102,8 +102,12 @@ function start({ cache, upstream, dataDir }: CrashSite, wrapper: readonly string
     trustedKeys: [cache.publicKey],
     dataDir,
     wrapper,
-    // strace counts calls by thread: with one thread for files, the nth is the nth
-    env: { UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
+    env: {
+      // strace counts calls by thread: with one thread for files, the nth is the nth
+      ...{ UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
+      // by default it pauses, with a file begun, while the other lanes keep the machine busy
+      NARWHAL_RECOMPRESS_ENABLED: 'true',
+    },
     args: ['--max-size', maxSize, '--log-level', 'warn'],
   })
 }
