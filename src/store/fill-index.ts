@@ -58,11 +58,11 @@ export function sortScans({ path, scans, temporary }: SortOrder): FillResult {
         SELECT hash, NULL, file, NULL, NULL, NULL, NULL FROM (${all('SELECT hash, file FROM scan.narinfo')})
         ORDER BY hash;
       ${narinfoLookups}
-      -- A narinfo stands in cache/ because its NAR was held against it.
+      -- A narinfo may stand beside a NAR that was not held against it yet.
       INSERT INTO nar
-        SELECT file, max(bytes), max(nar_hash), max(read_at), ${isToRepack('file')}, NULL, 0 FROM (
-          ${all('SELECT file, bytes, NULL AS nar_hash, read_at, NULL AS promised FROM scan.nar')} UNION ALL
-          ${all('SELECT file, NULL, nar_hash, NULL, file_size FROM scan.narinfo')})
+        SELECT file, max(bytes), NULL, max(read_at), ${isToRepack('file')}, NULL, 0 FROM (
+          ${all('SELECT file, bytes, read_at, NULL AS promised FROM scan.nar')} UNION ALL
+          ${all('SELECT file, NULL, NULL, file_size FROM scan.narinfo')})
         -- One of another length than was promised has been cut short.
         GROUP BY file HAVING max(bytes) > 0 AND coalesce(max(promised) = max(bytes), 1)
         ORDER BY file;
@@ -81,8 +81,8 @@ function countRows(database: DatabaseSync, empties: string): FillResult {
       (SELECT count(*) FROM narinfo) AS narinfos,
       (SELECT count(*) FROM nar) AS nars,
       (SELECT bytes FROM total) AS bytes,
-      (SELECT sum(rows) FROM (${empties})) + (SELECT count(DISTINCT file) FROM narinfo)
-        - (SELECT count(*) FROM nar WHERE nar_hash IS NOT NULL) AS strays`)
+      (SELECT sum(rows) FROM (${empties})) + (SELECT count(DISTINCT file) FROM narinfo
+        WHERE NOT EXISTS (SELECT * FROM nar WHERE nar.file = narinfo.file)) AS strays`)
     .get()
   return {
     narinfos: Number(counts?.narinfos),

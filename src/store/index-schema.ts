@@ -1,7 +1,7 @@
 import { repackedEndings } from '../policy/nar-file.ts'
 
-/** Raised with every change of the tables: an index of another version is made anew. */
-export const schemaVersion = 5
+/** Raised with every change of the tables or of what is believed of them: others are made anew. */
+export const schemaVersion = 6
 
 /**
  * A narinfo without text stands in `cache/`, and its text is read there: a rebuilt index would

@@ -1,6 +1,5 @@
 import { opendir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatHash } from '../nix/hash.ts'
 import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
 import { parseNarFile } from '../policy/nar-file.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
@@ -29,6 +28,8 @@ export interface RebuildParts {
 }
 
 const batchSize = 256
+/** Names remembered at most; after a crash there are a few. */
+const maxFound = 50_000
 
 /**
  * Brings the index in step with `cache/`, while requests are served. What the index knows already
@@ -39,8 +40,8 @@ const batchSize = 256
  */
 export async function readCacheInto(parts: RebuildParts): Promise<RebuildResult> {
   // NARs first: a narinfo may stand in cache/ only beside its NAR.
-  const { nars, bytes, empty } = await readNars(parts)
-  const { narinfos, widows, misfits } = await readNarinfos(parts)
+  const { nars, bytes, empty, found } = await readNars(parts)
+  const { narinfos, widows, misfits } = await readNarinfos(parts, found)
   const lost = await forgetLost(parts)
   return { narinfos, nars, bytes, removed: empty + widows + misfits, lost }
 }
@@ -49,6 +50,7 @@ async function readNars({ index, layout, signal, readTime, remove }: RebuildPart
   let nars = 0
   let bytes = 0
   let empty = 0
+  const found = new FoundNars()
   await eachBatch(layout.nars, signal, async (all) => {
     const names = all.filter((name) => parseNarFile(name) && !index.nar(name))
     const sizes = await Promise.all(
@@ -65,6 +67,7 @@ async function readNars({ index, layout, signal, readTime, remove }: RebuildPart
         }
         const nar = { file, bytes: stats.size, narHash: undefined }
         index.putNar(nar, readTime(Math.floor(stats.mtimeMs)))
+        found.add(file)
         nars += 1
         bytes += stats.size
       }
@@ -72,10 +75,10 @@ async function readNars({ index, layout, signal, readTime, remove }: RebuildPart
     for (const file of withoutBytes) await remove(file)
     empty += withoutBytes.length
   })
-  return { nars, bytes, empty }
+  return { nars, bytes, empty, found }
 }
 
-async function readNarinfos({ index, layout, signal, remove }: RebuildParts) {
+async function readNarinfos({ index, layout, signal, remove }: RebuildParts, found: FoundNars) {
   let narinfos = 0
   let widows = 0
   let misfits = 0
@@ -83,7 +86,7 @@ async function readNarinfos({ index, layout, signal, remove }: RebuildParts) {
     const hashes = all
       .filter((name) => name.endsWith(narinfoSuffix))
       .map((name) => name.slice(0, -narinfoSuffix.length))
-      .filter((hash) => isStoreHash(hash) && !isKnown(index, hash)) as StoreHash[]
+      .filter((hash) => isStoreHash(hash) && !isKnown(hash, index, found)) as StoreHash[]
     const texts = await Promise.all(
       hashes.map((hash) => readFile(layout.narinfo(hash), 'utf8').catch(() => undefined)),
     )
@@ -104,8 +107,6 @@ async function readNarinfos({ index, layout, signal, remove }: RebuildParts) {
         if (!nar) withoutNar.push({ hash, file })
         // The length was taken from the file itself, which may have been cut short meanwhile.
         else if (info.fileSize !== undefined && info.fileSize !== nar.bytes) ofOtherLength.add(file)
-        // It stands in cache/ because its NAR was held against it.
-        else if (nar.narHash === undefined) index.confirmNar(file, formatHash(info.narHash))
       }
     })
     for (const { hash, file } of withoutNar) {
@@ -124,10 +125,27 @@ interface Stray {
   readonly file: string
 }
 
-/** True when the index knows this narinfo, and its NAR as one that was held against it. */
-function isKnown(index: ForgivingIndex, hash: string): boolean {
+/** NARs that the index did not know: how long they are was never held against their narinfos. */
+class FoundNars {
+  readonly #files = new Set<string>()
+  #count = 0
+
+  add(file: string): void {
+    this.#count += 1
+    if (this.#count <= maxFound) this.#files.add(file)
+  }
+
+  /** Of more than can be remembered, any file may be one. */
+  mayHave(file: string): boolean {
+    return this.#count > maxFound || this.#files.has(file)
+  }
+}
+
+/** True when the index knows this narinfo, and knew its NAR before. */
+function isKnown(hash: string, index: ForgivingIndex, found: FoundNars): boolean {
   const record = index.entry(hash as StoreHash)
-  return record !== undefined && index.nar(record.file)?.narHash !== undefined
+  if (record === undefined || found.mayHave(record.file)) return false
+  return index.nar(record.file) !== undefined
 }
 
 async function forgetLost({ index, layout, signal, remove }: RebuildParts): Promise<number> {

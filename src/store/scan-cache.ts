@@ -2,7 +2,6 @@ import { closeSync, opendirSync, openSync, readFileSync, readSync, statSync } fr
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { isAppError } from '../errors.ts'
-import { formatHash } from '../nix/hash.ts'
 import { type NarInfo, parseNarInfo } from '../nix/narinfo.ts'
 import { isStoreHash } from '../nix/store-path.ts'
 import { parseNarFile } from '../policy/nar-file.ts'
@@ -17,7 +16,7 @@ const signatures = /^Sig: [\x20-\x7e]*\n/gm
 
 /** What is read of `cache/`, in the order it comes: indexes in the order of names are made of it. */
 export const scanTables = `
-  CREATE TABLE narinfo (hash TEXT, file TEXT, nar_hash TEXT, file_size INTEGER);
+  CREATE TABLE narinfo (hash TEXT, file TEXT, file_size INTEGER);
   CREATE TABLE nar (file TEXT, bytes INTEGER, read_at INTEGER);
 `
 
@@ -40,7 +39,7 @@ export interface Scan {
  * @throws the system's error when a directory cannot be read
  */
 export function scanCache(database: DatabaseSync, scan: Scan): void {
-  const putNarinfo = database.prepare('INSERT INTO narinfo VALUES (?, ?, ?, ?)')
+  const putNarinfo = database.prepare('INSERT INTO narinfo VALUES (?, ?, ?)')
   const putNar = database.prepare('INSERT INTO nar VALUES (?, ?, ?)')
   const buffer = Buffer.allocUnsafeSlow(bufferBytes)
   // Narinfos first: each was put there after its NAR, which is then found as well.
@@ -51,7 +50,7 @@ export function scanCache(database: DatabaseSync, scan: Scan): void {
     const info = text === undefined ? undefined : parseOrSkip(text.replace(signatures, ''))
     if (info?.storePath.hash !== hash || !info.url.startsWith('nar/')) continue
     const file = info.url.slice('nar/'.length)
-    putNarinfo.run(hash, file, formatHash(info.narHash), info.fileSize ?? null)
+    putNarinfo.run(hash, file, info.fileSize ?? null)
   }
   for (const name of namesOf(scan.nars, scan)) {
     const stats = parseNarFile(name) && statOrSkip(join(scan.nars, name))

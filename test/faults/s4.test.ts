@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
@@ -71,35 +71,31 @@ describe('S4: an upstream that lies about what is not signed', () => {
     },
   )
 
+  const crowded = {
+    ...{ upstreams: 2, paths: 3, totalBytes: 3_000_000 },
+    env: { NARWHAL_RECOMPRESS_ENABLED: 'false' },
+  }
+
   faultTest(
     'in a crowd: sent once at most, to a client that will refuse it; then removed, and fetched elsewhere',
-    { upstreams: 2, paths: 3, totalBytes: 3_000_000, env: { NARWHAL_RECOMPRESS_ENABLED: 'false' } },
+    crowded,
     async (stage) => {
-      const { cache, narwhal, info, upstream } = stage
-      const [other, third] = cache.infos as [NarInfo, NarInfo]
-      const forged = await forge(cache, third)
-      upstream.script(`/${info.storePath.hash}.narinfo`, pointAt(forged), { times: 1 })
-      const gate = Promise.withResolvers<void>()
-      upstream.script(`/${other.url}`, faults.pauseAfter(1000, gate.promise))
-      await stage.narinfo(other)
-      const crowd = stage.get(`/${other.url}`)
-      await expect.poll(() => upstream.count(`/${other.url}`)).toBe(1)
+      await expectFoundOut(stage, await sendForgedInCrowd(stage))
+    },
+  )
 
-      await requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)
-      const url = `${narwhal.url}/${forged.url}`
-      expect(await requestRaw(url)).toMatchObject({ status: 200, end: 'clean' })
-      gate.resolve()
-      expect((await crowd).end).toBe('clean')
-
-      // Asked for again when nothing else is under way, it is unpacked beside the request.
-      const askAgain = async () => {
-        await requestRaw(url)
-        return narwhal.stderr
-      }
-      await expect.poll(askAgain, { interval: 100 }).toMatch(/removed nar\//)
-      await expect.poll(() => kept(stage)).toEqual([`${other.storePath.hash}.narinfo`])
-      expect((await stage.narinfo()).status).toBe(200)
-      expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+  faultTest(
+    'in a crowd, and then the index is lost: what was not checked does not count as checked',
+    crowded,
+    async (stage) => {
+      const url = await sendForgedInCrowd(stage)
+      const { narwhal } = stage
+      await narwhal.kill()
+      for (const suffix of ['', '-wal', '-shm'])
+        await rm(join(narwhal.dataDir, `index.sqlite${suffix}`), { force: true })
+      await narwhal.restart()
+      await narwhal.logged(/brought the index in step/)
+      await expectFoundOut(stage, url)
     },
   )
 
@@ -120,3 +116,37 @@ describe('S4: an upstream that lies about what is not signed', () => {
     },
   )
 })
+
+/** Lets a client have a forged file while narwhal is busy with another. @returns its URL */
+async function sendForgedInCrowd(stage: FaultStage): Promise<string> {
+  const { cache, narwhal, info, upstream } = stage
+  const [other, third] = cache.infos as [NarInfo, NarInfo]
+  const forged = await forge(cache, third)
+  upstream.script(`/${info.storePath.hash}.narinfo`, pointAt(forged), { times: 1 })
+  const gate = Promise.withResolvers<void>()
+  upstream.script(`/${other.url}`, faults.pauseAfter(1000, gate.promise))
+  await stage.narinfo(other)
+  const crowd = stage.get(`/${other.url}`)
+  await expect.poll(() => upstream.count(`/${other.url}`)).toBe(1)
+
+  await requestRaw(`${narwhal.url}/${info.storePath.hash}.narinfo`)
+  const url = `/${forged.url}`
+  expect(await requestRaw(narwhal.url + url)).toMatchObject({ status: 200, end: 'clean' })
+  gate.resolve()
+  expect((await crowd).end).toBe('clean')
+  return url
+}
+
+/** Asked for again when nothing else is under way, it is unpacked beside the request. */
+async function expectFoundOut(stage: FaultStage, url: string): Promise<void> {
+  const { cache, narwhal } = stage
+  const [other] = cache.infos as [NarInfo]
+  const askAgain = async () => {
+    await requestRaw(narwhal.url + url)
+    return narwhal.stderr
+  }
+  await expect.poll(askAgain, { interval: 100 }).toMatch(/removed nar\//)
+  await expect.poll(() => kept(stage)).toEqual([`${other.storePath.hash}.narinfo`])
+  expect((await stage.narinfo()).status).toBe(200)
+  expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+}
