@@ -39,13 +39,19 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   const file = plan.file.name
   let isWorthKeeping = false
   let reservation: Reservation | undefined
-  const started = performance.now()
-  try {
+  const makeRoom = async () => {
     const bytes = plan.size ?? plan.nar?.size ?? unknownBytes
     reservation = await disk.reserve(bytes)
     if (reservation) download.limitTo(reservation, bytes)
-    else if (run.giveUp()) signal.throwIfAborted()
-    else download.leaveDisk()
+    else if (!run.giveUp()) download.leaveDisk()
+  }
+  const room = makeRoom()
+  download.waitFor(room)
+  const started = performance.now()
+  try {
+    // A client's upstream is asked meanwhile; nobody is asked for what is ahead and finds no room.
+    if (run.isAhead) await room
+    signal.throwIfAborted()
     const filled = await getBytes(plan, tools)
     const { late } = filled
     if (download.isOnDisk) {
@@ -63,6 +69,7 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
     isWorthKeeping = isPassing && plan.fileHash !== undefined
     await noteFault(plan, error, tools)
   } finally {
+    await room
     reservation?.settle()
     const mayBeResumed = isWorthKeeping && download.written > 0
     if (!run.isKept && !mayBeResumed) await download.unlink()

@@ -18,6 +18,7 @@ export interface NarinfoPrefetchOptions {
 export class NarinfoPrefetch {
   #options: NarinfoPrefetchOptions
   readonly #ahead = new LookAhead()
+  #isTurnAwaited = false
   #aborting = new AbortController()
 
   constructor(options: NarinfoPrefetchOptions) {
@@ -63,16 +64,19 @@ export class NarinfoPrefetch {
   }
 
   /**
-   * Starts as many as may run now. One that a client has come to wait for is that client's own, and
-   * leaves its place to another: Nix asks in the same order, so it would soon wait for all of them.
+   * Starts as many as may run, one in each turn of the event loop from the next one on: the client
+   * that has just got a narinfo asks for its NAR, and would find a dozen requests made before it.
+   *
+   * One that a client has come to wait for is that client's own, and leaves its place to another: Nix
+   * asks in the same order, so it would soon wait for all of them.
    */
   pump(): void {
-    const { narinfos, maxConcurrent, isStopping } = this.#options
-    while (narinfos.aheadFlights < maxConcurrent && !isStopping()) {
-      const hash = this.#ahead.next(narinfos.aheadFlights, performance.now())
-      if (!hash) return
-      void this.#fetch(hash).finally(() => this.pump())
-    }
+    if (this.#isTurnAwaited) return
+    this.#isTurnAwaited = true
+    setImmediate(() => {
+      this.#isTurnAwaited = false
+      if (this.#startOne()) this.pump()
+    })
   }
 
   /** Gives up what nobody has asked for in time. */
@@ -81,6 +85,15 @@ export class NarinfoPrefetch {
     const counters = this.#options.telemetry.prefetch.narinfo
     counters.wasted += narinfos
     counters.wastedBytes += bytes
+  }
+
+  #startOne(): boolean {
+    const { narinfos, maxConcurrent, isStopping } = this.#options
+    if (narinfos.aheadFlights >= maxConcurrent || isStopping()) return false
+    const hash = this.#ahead.next(narinfos.aheadFlights, performance.now())
+    if (!hash) return false
+    void this.#fetch(hash).finally(() => this.pump())
+    return true
   }
 
   async #fetch(hash: StoreHash): Promise<void> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
@@ -175,6 +176,8 @@ export class Disk {
    */
   async openNar(file: string, now: number): Promise<WholeNarReader | undefined> {
     const record = this.#index.nar(file)
+    // Nearly every NAR that is fetched: looked up at once, as the index is, it costs no thread's time.
+    if (!record && !existsSync(this.layout.nar(file))) return undefined
     const reader = await openWhole(this.layout.nar(file)).catch(async (error: unknown) => {
       if (!isUnreadable(error)) throw error
       await this.lose(file, `cannot be read (${messageOf(error)})`)

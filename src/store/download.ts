@@ -28,11 +28,12 @@ const patienceMs = 2000
 export class Download {
   readonly path: string
   #descriptor: SharedDescriptor | undefined
-  /** What is not in the file: all from its first byte on. */
+  /** What is not in the file and never will be: all from its first byte on. */
   #memory: MemoryWindow | undefined
-  /** What was written to the file last, for readers that wait for it: they need not read it back. */
+  /** What came last, for readers that wait for it: it may not be in the file yet. */
   #recent: MemoryWindow | undefined
   #fileBytes = 0
+  #room: Promise<void> | undefined
   #reservation: Reservation | undefined
   #reservedBytes = Number.POSITIVE_INFINITY
   #onDiskFault: (error: unknown) => void = () => {}
@@ -77,6 +78,7 @@ export class Download {
     }
     const download = new Download(path, descriptor, size)
     download.#written = kept
+    download.#fileBytes = kept
     return download
   }
 
@@ -105,11 +107,14 @@ export class Download {
     this.#reservedBytes = bytes
   }
 
+  /** Writes nothing to the disk before this has settled; readers need not wait for it. */
+  waitFor(room: Promise<void>): void {
+    this.#room = room
+  }
+
   /** Writes nothing more to the disk: there is no room for it. */
   leaveDisk(): void {
-    if (this.#memory) return
-    this.#memory = new MemoryWindow(this.#written)
-    this.#fileBytes = this.#written
+    this.#memory ??= new MemoryWindow(this.#fileBytes)
   }
 
   /** Says whom to tell when the disk does not take the bytes. */
@@ -147,11 +152,15 @@ export class Download {
    * @throws AppError CLIENT_GONE when they pass through memory and all readers have left
    */
   async append(chunk: Uint8Array): Promise<void> {
-    if (!this.#memory) await this.#writeFile(chunk)
-    if (this.#memory) await this.#pushTo(this.#memory, chunk)
-    else this.#remember(chunk)
-    this.#written += chunk.length
-    this.#wake()
+    if (this.#memory) {
+      await this.#pushTo(this.#memory, chunk)
+      this.#note(chunk)
+      return
+    }
+    // Readers have it at once; the writer waits for the disk.
+    this.#remember(chunk)
+    this.#note(chunk)
+    await this.#writeFile(chunk)
   }
 
   /** Reads bytes already taken, for whoever checks them. @returns bytes read */
@@ -269,16 +278,28 @@ export class Download {
     }
   }
 
-  /** Writes to the file, or turns to memory where the disk does not let it. */
+  #note(chunk: Uint8Array): void {
+    this.#written += chunk.length
+    this.#wake()
+  }
+
+  /** Writes what came last to the file, or turns to memory where the disk does not let it. */
   async #writeFile(chunk: Uint8Array): Promise<void> {
-    const end = this.#written + chunk.length
+    await this.#room
     try {
-      if (end > this.#reservedBytes && !(await this.#reserveTo(end))) this.leaveDisk()
-      else await this.#descriptor?.write(chunk, this.#written)
+      const mayWrite =
+        this.#written <= this.#reservedBytes || (await this.#reserveTo(this.#written))
+      if (!mayWrite) this.leaveDisk()
+      if (!this.#memory) {
+        await this.#descriptor?.write(chunk, this.#fileBytes)
+        this.#fileBytes = this.#written
+        return
+      }
     } catch (error) {
       this.#onDiskFault(error)
       this.leaveDisk()
     }
+    this.#memory?.push(chunk)
   }
 
   async #reserveTo(bytes: number): Promise<boolean> {
@@ -329,8 +350,7 @@ export class Download {
   }
 
   async #readFile(descriptor: SharedDescriptor | undefined, into: ReadTarget): Promise<number> {
-    const end = this.#memory ? this.#fileBytes : Number.POSITIVE_INFINITY
-    const length = Math.min(into.length, end - into.position)
+    const length = Math.min(into.length, this.#fileBytes - into.position)
     return (await descriptor?.read(into.buffer, into.position, length)) ?? 0
   }
 

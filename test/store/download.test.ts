@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -62,6 +62,34 @@ describe('a download with readers', () => {
     position += await reader.read(buffer.subarray(position), position)
     expect(position).toBe(bytes.length)
     expect(buffer.equals(bytes)).toBe(true)
+  })
+
+  test.each([
+    ['is found', false],
+    ['is not found', true],
+  ])('lets readers have what came before room %s for it', async (_, isFull) => {
+    const bytes = randomBytes(300_000)
+    const half = 150_000
+    const download = await start(bytes.length)
+    const room = Promise.withResolvers<void>()
+    download.waitFor(room.promise)
+    const appended = download.append(bytes.subarray(0, half))
+    const reader = download.open()
+    const buffer = Buffer.alloc(bytes.length)
+    expect(await reader.read(buffer, 0)).toBe(half)
+    expect((await readFile(download.path)).length).toBe(0)
+    expect(await isPending(appended)).toBe(true)
+
+    if (isFull) download.leaveDisk()
+    room.resolve()
+    await appended
+    expect(download.isOnDisk).toBe(!isFull)
+    await download.append(bytes.subarray(half))
+    download.vouch()
+    expect(await reader.read(buffer.subarray(half), half)).toBe(half)
+    expect(buffer.equals(bytes)).toBe(true)
+    const onDisk = isFull ? Buffer.alloc(0) : bytes
+    expect((await readFile(download.path)).equals(onDisk)).toBe(true)
   })
 
   test.each([
