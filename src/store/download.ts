@@ -285,7 +285,8 @@ export class Download {
 
   /** Writes what came last to the file, or turns to memory where the disk does not let it. */
   async #writeFile(chunk: Uint8Array): Promise<void> {
-    await this.#room
+    if (this.#room) await this.#room
+    this.#room = undefined
     try {
       const mayWrite =
         this.#written <= this.#reservedBytes || (await this.#reserveTo(this.#written))
