@@ -213,6 +213,11 @@ export class Disk {
     await this.#attempt('keep a narinfo', () => this.#publishNarinfos(file, narinfos))
   }
 
+  /** Puts a narinfo beside its NAR, whoever has checked that or will. */
+  async putBeside(record: NarinfoRecord): Promise<void> {
+    await this.#attempt('keep a narinfo', () => this.#publishNarinfos(record.file, [record]))
+  }
+
   /** Takes a NAR, and the narinfos that promise it, out of `cache/`. */
   async remove(file: string): Promise<void> {
     await this.#attempt('delete a NAR', () => this.#room.remove(file))

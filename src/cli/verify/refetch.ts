@@ -5,7 +5,6 @@ import { AppError, isAppError, messageOf, upstreamTroubles } from '../../errors.
 import { parseNarInfo } from '../../nix/narinfo.ts'
 import type { StoreHash } from '../../nix/store-path.ts'
 import { parseNarFile } from '../../policy/nar-file.ts'
-import { infoOf, narHashText } from '../../proxy/hand-out.ts'
 import { Narinfos } from '../../proxy/narinfos.ts'
 import { type DownloadProgress, Nars } from '../../proxy/nars.ts'
 import { type CheckOptions, checkPath, type Finding } from '../../proxy/verify-cache.ts'
@@ -119,7 +118,7 @@ export async function openRefetch(config: Config, tools: RefetchTools): Promise<
       for (const finding of wrong) if (finding?.nar !== undefined) await disk.remove(finding.nar)
       await fetchPath(hash)
       const record = await disk.narinfo(hash)
-      if (record) await disk.keep(record, narHashText(infoOf(record)))
+      if (record) await disk.putBeside(record)
     }
     if ((await whatIsWrong(hash)).length === 0) return
     throw notKept(`${hash}.narinfo`)
