@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { expect } from 'vitest'
 import {
   type Crash,
@@ -6,6 +5,7 @@ import {
   crashSite,
   expectRecovery,
   randomCrash,
+  rivals,
 } from '../support/crash-runner.ts'
 import { testWith } from '../support/programs.ts'
 
@@ -13,8 +13,6 @@ const test = testWith(['strace'])
 
 /** How many random rounds; CRASH_ROUNDS asks for any number. */
 const rounds = Number(process.env.CRASH_ROUNDS ?? (process.env.LONG === '1' ? 10_000 : 24))
-/** So many data directories have their rounds at the same time. */
-const lanes = availableParallelism()
 const perRecovery = 8
 
 const steps: readonly Crash[] = [
@@ -45,7 +43,7 @@ test(
   async () => {
     const seed = Number(process.env.D1_SEED ?? Math.floor(Math.random() * 2 ** 31))
     console.log(`D1_SEED=${seed}`)
-    const shares = Array.from({ length: lanes }, (_, lane) => Math.floor((rounds + lane) / lanes))
+    const shares = Array.from({ length: rivals }, (_, lane) => Math.floor((rounds + lane) / rivals))
     await Promise.all(shares.map((share, lane) => crashAtRandom(share, seed + lane)))
   },
   60_000 + rounds * 10_000,

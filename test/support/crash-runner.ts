@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
@@ -41,6 +42,9 @@ const maxSize = '3MiB'
 /** What stands in tmp/ may be resumed; more than one round's downloads may not pile up. */
 const audit = { maxBytes: 3 * MiB, maxPartials: 64 }
 const clients = 4
+/** Data directories that have their rounds at the same time: in long runs, one for each core. */
+const isLong = process.env.CRASH_ROUNDS !== undefined || process.env.LONG === '1'
+export const rivals = isLong ? availableParallelism() : 1
 
 export async function crashSite(): Promise<CrashSite> {
   const cache = await syntheticCache({ paths: 16, totalBytes: 6 * MiB, compression: 'none' })
@@ -106,7 +110,7 @@ function start({ cache, upstream, dataDir }: CrashSite, wrapper: readonly string
       // strace counts calls by thread: with one thread for files, the nth is the nth
       ...{ UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
       // by default it pauses, with a file begun, while the other lanes keep the machine busy
-      NARWHAL_RECOMPRESS_ENABLED: 'true',
+      ...(rivals > 1 && { NARWHAL_RECOMPRESS_ENABLED: 'true' }),
       // the upstream is in this process, which may get no turn for long on a busy machine
       NARWHAL_LIMITS_PATIENCE: '60s',
     },
