@@ -1,7 +1,7 @@
 import type { Repacker } from '../codec/nar-repack.ts'
 import { isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
-import type { Reservation } from '../store/disk-room.ts'
+import { DownloadRoom } from '../store/download-room.ts'
 import { MiB } from '../units.ts'
 import type { Confirmations } from './confirmations.ts'
 import { type FillTools, fillNar, type OnFault } from './fill-nar.ts'
@@ -38,23 +38,16 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   const { disk, confirmations, log } = tools
   const file = plan.file.name
   let isWorthKeeping = false
-  let reservation: Reservation | undefined
-  const makeRoom = async () => {
-    const bytes = plan.size ?? plan.nar?.size ?? unknownBytes
-    reservation = await disk.reserve(bytes)
-    if (reservation) download.limitTo(reservation, bytes)
-    else if (!run.giveUp()) download.leaveDisk()
-  }
-  const room = makeRoom()
-  download.waitFor(room)
+  const bytes = plan.size ?? plan.nar?.size ?? unknownBytes
+  const room = new DownloadRoom(disk.reserve(bytes), bytes)
+  download.keepWithin(room)
   const started = performance.now()
   try {
     // A client's upstream is asked meanwhile; nobody is asked for what is ahead and finds no room.
-    if (run.isAhead) await room
-    signal.throwIfAborted()
+    if (run.isAhead && !(await download.canBeKept()) && run.giveUp()) signal.throwIfAborted()
     const filled = await getBytes(plan, tools)
     const { late } = filled
-    if (download.isOnDisk) {
+    if (await download.canBeKept()) {
       await publishNar(plan, { download, ...filled }, tools)
       run.isKept = true
       if (late) void confirmations.now(file, () => settleLate(file, late, tools))
@@ -69,8 +62,7 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
     isWorthKeeping = isPassing && plan.fileHash !== undefined
     await noteFault(plan, error, tools)
   } finally {
-    await room
-    reservation?.settle()
+    await room.settle()
     const mayBeResumed = isWorthKeeping && download.written > 0
     if (!run.isKept && !mayBeResumed) await download.unlink()
   }

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { AppError } from '../errors.ts'
 import { KiB, MiB } from '../units.ts'
-import type { Reservation } from './disk-room.ts'
+import { DownloadFile, type ReadTarget } from './download-file.ts'
+import type { DownloadRoom } from './download-room.ts'
 import { MemoryWindow } from './memory-window.ts'
 import type { NarReader } from './nar-reader.ts'
-import { openDescriptor, openFresh, openNew, type SharedDescriptor } from './shared-descriptor.ts'
 
 /** Bytes at the end of a file that wait for the verdict on the whole. */
 export const withheldBytes = 64 * KiB
@@ -27,15 +27,13 @@ const patienceMs = 2000
  */
 export class Download {
   readonly path: string
-  #descriptor: SharedDescriptor | undefined
+  /** undefined where it was in memory from the first byte on. */
+  #file: DownloadFile | undefined
   /** What is not in the file and never will be: all from its first byte on. */
   #memory: MemoryWindow | undefined
   /** What came last, for readers that wait for it: it may not be in the file yet. */
   #recent: MemoryWindow | undefined
-  #fileBytes = 0
-  #room: Promise<void> | undefined
-  #reservation: Reservation | undefined
-  #reservedBytes = Number.POSITIVE_INFINITY
+  #room: DownloadRoom | undefined
   #onDiskFault: (error: unknown) => void = () => {}
   #size: number | undefined
   #written = 0
@@ -48,38 +46,22 @@ export class Download {
   readonly #readers = new Set<ReaderPlace>()
   #hadReaders = false
 
-  private constructor(
-    path: string,
-    descriptor: SharedDescriptor | undefined,
-    size: number | undefined,
-  ) {
+  private constructor(path: string, file: DownloadFile | undefined, size: number | undefined) {
     this.path = path
-    this.#descriptor = descriptor
+    this.#file = file
     this.#size = size
-    if (!descriptor) this.#memory = new MemoryWindow(0)
+    this.#written = file?.bytes ?? 0
+    if (!file) this.#memory = new MemoryWindow(0)
   }
 
   /** @param size bytes of the whole file, where known */
   static async create(path: string, size: number | undefined): Promise<Download> {
-    return new Download(path, await openFresh(path), size)
+    return new Download(path, await DownloadFile.create(path), size)
   }
 
   /** Goes on with what an earlier download left in the file; its bytes are not yet checked. */
   static async resume(path: string, size: number | undefined): Promise<Download> {
-    // Nearly always there is nothing to go on with.
-    const fresh = await openNew(path)
-    if (fresh) return new Download(path, fresh, size)
-    const descriptor = await openDescriptor(path, 'r+').catch(() => undefined)
-    if (!descriptor) return Download.create(path, size)
-    const kept = (await descriptor.size()) ?? 0
-    if (size !== undefined && kept > size) {
-      descriptor.release()
-      return Download.create(path, size)
-    }
-    const download = new Download(path, descriptor, size)
-    download.#written = kept
-    download.#fileBytes = kept
-    return download
+    return new Download(path, await DownloadFile.resume(path, size), size)
   }
 
   /** One that never touches the disk. */
@@ -87,9 +69,14 @@ export class Download {
     return new Download(path, undefined, size)
   }
 
-  /** True when the file holds all bytes so far, so that it can be kept. */
+  /** True when the file holds all bytes so far, or will in a moment. */
   get isOnDisk(): boolean {
     return this.#memory === undefined
+  }
+
+  /** True when all bytes so far are in the file and there is room for it: waits until that is certain. */
+  async canBeKept(): Promise<boolean> {
+    return this.isOnDisk && (await this.#hasRoom())
   }
 
   /** True while a reader may begin anywhere: nothing has passed through the window for good. */
@@ -98,23 +85,11 @@ export class Download {
   }
 
   /**
-   * Keeps the file within what was reserved for it; what goes beyond passes through memory.
-   *
-   * @param bytes reserved so far; the download asks for more when it needs it
+   * Writes nothing to the disk before there is room for it, for which readers need not wait. What
+   * goes beyond passes through memory.
    */
-  limitTo(reservation: Reservation, bytes: number): void {
-    this.#reservation = reservation
-    this.#reservedBytes = bytes
-  }
-
-  /** Writes nothing to the disk before this has settled; readers need not wait for it. */
-  waitFor(room: Promise<void>): void {
+  keepWithin(room: DownloadRoom): void {
     this.#room = room
-  }
-
-  /** Writes nothing more to the disk: there is no room for it. */
-  leaveDisk(): void {
-    this.#memory ??= new MemoryWindow(this.#fileBytes)
   }
 
   /** Says whom to tell when the disk does not take the bytes. */
@@ -166,7 +141,7 @@ export class Download {
   /** Reads bytes already taken, for whoever checks them. @returns bytes read */
   readBack(buffer: Buffer, position: number): Promise<number> {
     const length = Math.min(buffer.length, this.#written - position)
-    return this.#readFile(this.#descriptor, { buffer, position, length })
+    return this.#readFile(this.#file, { buffer, position, length })
   }
 
   /**
@@ -176,13 +151,12 @@ export class Download {
    * @param size bytes of the whole file, where known apart from who sent it so far
    */
   async restart(size: number | undefined): Promise<void> {
-    const old = this.#descriptor
-    this.#descriptor = this.#memory ? undefined : await this.#tryFresh()
+    const old = this.#file
+    this.#file = this.#memory ? undefined : await this.#tryFresh()
     this.#attempt += 1
     this.#hasDelivered = false
     this.#written = 0
-    this.#fileBytes = 0
-    this.#memory = this.#descriptor ? undefined : new MemoryWindow(0)
+    this.#memory = this.#file ? undefined : new MemoryWindow(0)
     this.#recent = undefined
     this.#size = size
     old?.release()
@@ -206,28 +180,28 @@ export class Download {
 
   /** @throws the system's error; the file is not to be trusted then */
   async sync(): Promise<void> {
-    if (!this.#descriptor || this.#memory) throw new AppError('DISK', `${this.path} is not whole`)
-    await this.#descriptor.sync()
+    if (!this.#file || this.#memory) throw new AppError('DISK', `${this.path} is not whole`)
+    await this.#file.sync()
   }
 
   /** Takes the file's name away where it was not moved: nobody finds it any more. */
   async unlink(): Promise<void> {
-    if (this.#descriptor) await rm(this.path, { force: true })
+    if (this.#file) await rm(this.path, { force: true })
   }
 
   /** Ends the writer's hold on the file; readers keep theirs. No reader may be opened after this. */
   release(): void {
-    this.#descriptor?.release()
+    this.#file?.release()
   }
 
   open(): NarReader {
     const download = this
     let attempt = this.#attempt
-    let descriptor = this.#descriptor
+    let file = this.#file
     let hasHadBytes = false
     let closed = false
     const place: ReaderPlace = { position: 0, isWaiting: false }
-    descriptor?.retain()
+    file?.retain()
     this.#readers.add(place)
     this.#hadReaders = true
 
@@ -235,10 +209,10 @@ export class Download {
       if (attempt === download.#attempt) return
       if (hasHadBytes)
         throw new AppError('CORRUPT', 'the bytes sent so far turned out not to match their hash')
-      descriptor?.release()
+      file?.release()
       attempt = download.#attempt
-      descriptor = download.#descriptor
-      descriptor?.retain()
+      file = download.#file
+      file?.retain()
     }
 
     return {
@@ -255,7 +229,7 @@ export class Download {
           if (available > 0) {
             const length = Math.min(buffer.length, available)
             const into = { buffer, position, length }
-            const bytes = download.#readMemory(into) ?? (await download.#readFile(descriptor, into))
+            const bytes = download.#readMemory(into) ?? (await download.#readFile(file, into))
             if (attempt !== download.#attempt) continue
             hasHadBytes = true
             download.#hasDelivered = true
@@ -270,7 +244,7 @@ export class Download {
       close() {
         if (closed) return
         closed = true
-        descriptor?.release()
+        file?.release()
         download.#readers.delete(place)
         download.#trim()
         download.#wake()
@@ -285,29 +259,25 @@ export class Download {
 
   /** Writes what came last to the file, or turns to memory where the disk does not let it. */
   async #writeFile(chunk: Uint8Array): Promise<void> {
-    if (this.#room) await this.#room
-    this.#room = undefined
     try {
-      const mayWrite =
-        this.#written <= this.#reservedBytes || (await this.#reserveTo(this.#written))
-      if (!mayWrite) this.leaveDisk()
-      if (!this.#memory) {
-        await this.#descriptor?.write(chunk, this.#fileBytes)
-        this.#fileBytes = this.#written
+      const isRoom = this.#room?.has(this.#written) ?? true
+      if (isRoom || (await this.#hasRoom())) {
+        await this.#file?.append(chunk)
         return
       }
     } catch (error) {
       this.#onDiskFault(error)
-      this.leaveDisk()
     }
-    this.#memory?.push(chunk)
+    this.#memory = new MemoryWindow(this.#fileBytes)
+    this.#memory.push(chunk)
   }
 
-  async #reserveTo(bytes: number): Promise<boolean> {
-    const wanted = Math.max(bytes, this.#size ?? 2 * this.#reservedBytes)
-    if (!(await this.#reservation?.growTo(wanted))) return false
-    this.#reservedBytes = wanted
-    return true
+  async #hasRoom(): Promise<boolean> {
+    return (await this.#room?.make(this.#written, this.#size)) ?? true
+  }
+
+  get #fileBytes(): number {
+    return this.#file?.bytes ?? 0
   }
 
   async #pushTo(memory: MemoryWindow, chunk: Uint8Array): Promise<void> {
@@ -330,9 +300,9 @@ export class Download {
     this.#recent.dropBefore(this.#written + chunk.length - withheldBytes)
   }
 
-  async #tryFresh(): Promise<SharedDescriptor | undefined> {
+  async #tryFresh(): Promise<DownloadFile | undefined> {
     try {
-      return await openFresh(this.path)
+      return await DownloadFile.create(this.path)
     } catch (error) {
       this.#onDiskFault(error)
       return undefined
@@ -350,9 +320,8 @@ export class Download {
     return this.#recent.read(into, position)
   }
 
-  async #readFile(descriptor: SharedDescriptor | undefined, into: ReadTarget): Promise<number> {
-    const length = Math.min(into.length, this.#fileBytes - into.position)
-    return (await descriptor?.read(into.buffer, into.position, length)) ?? 0
+  async #readFile(file: DownloadFile | undefined, into: ReadTarget): Promise<number> {
+    return (await file?.read(into)) ?? 0
   }
 
   #moveTo(place: ReaderPlace, position: number): void {
@@ -411,10 +380,4 @@ interface ReaderPlace {
   position: number
   /** True while it has had all there is. */
   isWaiting: boolean
-}
-
-interface ReadTarget {
-  readonly buffer: Buffer
-  readonly position: number
-  readonly length: number
 }

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Reservation } from '../../src/store/disk-room.ts'
 import { Download, withheldBytes } from '../../src/store/download.ts'
+import { DownloadRoom } from '../../src/store/download-room.ts'
 import type { NarReader } from '../../src/store/nar-reader.ts'
 
 let directory: string
@@ -11,6 +13,9 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'narwhal-download-'))
 })
 afterEach(() => rm(directory, { recursive: true, force: true }))
+
+/** Holds what was asked for, and no more. */
+const reservation: Reservation = { growTo: async () => false, settle: () => undefined }
 
 const start = (size?: number) => Download.create(join(directory, 'a.part'), size)
 
@@ -64,6 +69,18 @@ describe('a download with readers', () => {
     expect(buffer.equals(bytes)).toBe(true)
   })
 
+  test('is not kept before there is room for what was there from the start', async () => {
+    const path = join(directory, 'a.part')
+    await writeFile(path, randomBytes(1000))
+    const download = await Download.resume(path, 1000)
+    const making = Promise.withResolvers<Reservation | undefined>()
+    download.keepWithin(new DownloadRoom(making.promise, 1000))
+    const keepable = download.canBeKept()
+    expect(await isPending(keepable)).toBe(true)
+    making.resolve(undefined)
+    expect(await keepable).toBe(false)
+  })
+
   test.each([
     ['is found', false],
     ['is not found', true],
@@ -71,8 +88,8 @@ describe('a download with readers', () => {
     const bytes = randomBytes(300_000)
     const half = 150_000
     const download = await start(bytes.length)
-    const room = Promise.withResolvers<void>()
-    download.waitFor(room.promise)
+    const making = Promise.withResolvers<Reservation | undefined>()
+    download.keepWithin(new DownloadRoom(making.promise, bytes.length))
     const appended = download.append(bytes.subarray(0, half))
     const reader = download.open()
     const buffer = Buffer.alloc(bytes.length)
@@ -80,10 +97,10 @@ describe('a download with readers', () => {
     expect((await readFile(download.path)).length).toBe(0)
     expect(await isPending(appended)).toBe(true)
 
-    if (isFull) download.leaveDisk()
-    room.resolve()
+    const keepable = download.canBeKept()
+    making.resolve(isFull ? undefined : reservation)
     await appended
-    expect(download.isOnDisk).toBe(!isFull)
+    expect(await keepable).toBe(!isFull)
     await download.append(bytes.subarray(half))
     download.vouch()
     expect(await reader.read(buffer.subarray(half), half)).toBe(half)
