@@ -1,22 +1,21 @@
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
 import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import type { Amount } from '../units.ts'
+import { CacheWriter } from './cache-writer.ts'
 import { collectNars, type NarLimits } from './collect-nars.ts'
 import { type DataDir, type DataDirOptions, takeDataDir } from './data-dir.ts'
 import { DiskRoom, type Reservation, type Space } from './disk-room.ts'
 import { Download } from './download.ts'
-import { moveInto } from './durable.ts'
 import { ForgivingIndex } from './forgiving-index.ts'
 import { IndexUpkeep } from './index-upkeep.ts'
 import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
 import { openWhole, type WholeNarReader } from './nar-reader.ts'
-import { readNarinfo, readNarinfoNow, writeNarinfo } from './narinfo-file.ts'
+import { readNarinfo, readNarinfoNow } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
@@ -46,7 +45,7 @@ export class Disk {
   readonly #upkeep: IndexUpkeep
   readonly #room: DiskRoom
   readonly #health: WriteHealth
-  readonly #turns = new Turns()
+  readonly #writer: CacheWriter
   readonly #log: Log
   readonly #flushing: NodeJS.Timeout
 
@@ -56,10 +55,11 @@ export class Disk {
     this.#lock = lock
     this.#log = log
     this.#index = ForgivingIndex.open(layout.index, log, denial !== undefined)
-    const [index, turns] = [this.#index, this.#turns]
+    const [index, turns] = [this.#index, new Turns()]
+    const readTime = (now: number) => this.#room.readTime(now)
+    this.#writer = new CacheWriter({ layout, index, turns, readTime })
     this.origin = new Origin({
-      ...{ layout, index, turns },
-      readTime: (now) => this.#room.readTime(now),
+      ...{ layout, index, turns, readTime },
       remove: (file) => this.remove(file),
     })
     const { origin } = this
@@ -156,17 +156,12 @@ export class Disk {
     const record = inStepWith(this.#index.narinfo(fresh.hash), fresh)
     this.#index.putNarinfo(record)
     if (this.#index.nar(record.file)?.narHash === narHash)
-      await this.#attempt('keep a narinfo', () => this.#publishNarinfos(record.file, [record]))
+      await this.#putBeside(record.file, [record])
     return record
   }
 
   async forget(hash: StoreHash): Promise<void> {
-    const file = this.#index.entry(hash)?.file ?? hash
-    // In turn: who gives the NAR its place just now writes the narinfo once more.
-    await this.#turns.take(file, async () => {
-      this.#index.deleteNarinfo(hash)
-      await this.#attempt('delete a narinfo', () => rm(this.layout.narinfo(hash), { force: true }))
-    })
+    await this.#attempt('delete a narinfo', () => this.#writer.forget(hash))
   }
 
   /**
@@ -210,12 +205,12 @@ export class Disk {
   /** Notes that a NAR here matches a signed NarHash, and publishes the narinfos that say the same. */
   async confirm(file: string, narHash: string, narinfos: readonly NarinfoRecord[]): Promise<void> {
     this.#index.confirmNar(file, narHash)
-    await this.#attempt('keep a narinfo', () => this.#publishNarinfos(file, narinfos))
+    await this.#putBeside(file, narinfos)
   }
 
   /** Puts a narinfo beside its NAR, whoever has checked that or will. */
   async putBeside(record: NarinfoRecord): Promise<void> {
-    await this.#attempt('keep a narinfo', () => this.#publishNarinfos(record.file, [record]))
+    await this.#putBeside(record.file, [record])
   }
 
   /** Takes a NAR, and the narinfos that promise it, out of `cache/`. */
@@ -284,11 +279,7 @@ export class Disk {
   ): Promise<void> {
     try {
       await download.sync()
-      await this.#turns.take(nar.file, async () => {
-        await moveInto(download.path, this.layout.nar(nar.file))
-        this.#index.putNar({ ...nar, bytes: download.written }, this.#room.readTime(now))
-        for (const record of narinfos) await this.#putNarinfo(record)
-      })
+      await this.#writer.publish(download, nar, narinfos, now)
     } catch (error) {
       this.#blame('keep a NAR', error)
       await this.remove(nar.file)
@@ -350,23 +341,10 @@ export class Disk {
     this.#lock.release()
   }
 
-  /** Puts narinfos beside their NAR, unless that was evicted a moment ago. */
-  async #publishNarinfos(file: string, records: readonly NarinfoRecord[]): Promise<void> {
-    if (!this.isStoring) return
-    await this.#turns.take(file, async () => {
-      if (!this.#index.nar(file)) return
-      for (const record of records) await this.#putNarinfo(record)
-    })
-  }
-
-  /**
-   * To be called in its NAR's turn: as long as the narinfo stands, the index leads there, also after a
-   * crash. An eviction would leave it behind otherwise.
-   */
-  async #putNarinfo(record: NarinfoRecord): Promise<void> {
-    if (!this.#index.knows(record)) this.#index.putNarinfo(record)
-    this.#index.settle(record.hash)
-    await writeNarinfo(this.layout, record)
+  /** Writes narinfos beside their NAR, where the disk takes them. */
+  async #putBeside(file: string, records: readonly NarinfoRecord[]): Promise<void> {
+    if (this.isStoring)
+      await this.#attempt('keep a narinfo', () => this.#writer.putBeside(file, records))
   }
 
   /** How long the narinfos of a file say it is; undefined where none says it. */

@@ -256,7 +256,15 @@ export class ForgivingIndex {
 
   /** Commits what was written of a narinfo, unless it was: something is to follow that relies on it. */
   settle(hash: StoreHash): void {
-    if (this.#uncommitted.has(hash)) this.#commitNow()
+    if (this.#uncommitted.has(hash)) this.commit()
+  }
+
+  /** Commits what was written, for what is to follow that relies on it. */
+  commit(): void {
+    clearTimeout(this.#commit)
+    this.#commit = undefined
+    this.#uncommitted.clear()
+    this.#try((index) => index.commit())
   }
 
   /** Does `work` as one step; when that fails, a later rebuild makes up for it. */
@@ -292,14 +300,7 @@ export class ForgivingIndex {
       index.beginBatch()
       work(index)
     })
-    this.#commit ??= setTimeout(() => this.#commitNow(), commitEveryMs).unref()
-  }
-
-  #commitNow(): void {
-    clearTimeout(this.#commit)
-    this.#commit = undefined
-    this.#uncommitted.clear()
-    this.#try((index) => index.commit())
+    this.#commit ??= setTimeout(() => this.commit(), commitEveryMs).unref()
   }
 
   #replace(broken: SqliteIndex): void {

@@ -39,12 +39,17 @@ async function recordOf(cache: SyntheticCache, info: NarInfo): Promise<NarinfoRe
 
 const fileOf = (info: NarInfo) => info.url.slice('nar/'.length)
 
-async function publish(disk: Disk, cache: SyntheticCache, info: NarInfo): Promise<void> {
+async function publish(
+  disk: Disk,
+  cache: SyntheticCache,
+  info: NarInfo,
+  narinfos?: readonly NarinfoRecord[],
+): Promise<void> {
   const download = await disk.startDownload(fileOf(info), info.fileSize, false)
   await download.append(await cache.bytesOf(info))
   download.vouch()
   const nar = { file: fileOf(info), narHash: formatHash(info.narHash) }
-  await disk.publish(download, nar, [await recordOf(cache, info)], Date.now())
+  await disk.publish(download, nar, narinfos ?? [await recordOf(cache, info)], Date.now())
   download.release()
 }
 
@@ -70,6 +75,20 @@ async function afterRounds(rounds: number, work: () => Promise<unknown>): Promis
   for (let round = 0; round < rounds; round += 1) await new Promise(setImmediate)
   await work()
 }
+
+test('the index a crash would leave counts every NAR in cache/', async () => {
+  const disk = await openDisk()
+  const cache = await syntheticCache({ paths: 12, totalBytes: 100_000 })
+  const index = new DatabaseSync(join(disk.layout.cache, '..', 'index.sqlite'), { readOnly: true })
+  atTestEnd(() => index.close())
+  for (const info of cache.infos) {
+    await publish(disk, cache, info, [])
+    const counted = index.prepare('SELECT file FROM nar').all()
+    const there = await readdir(join(disk.layout.cache, 'nar'))
+    expect(counted.map(({ file }) => file).toSorted()).toEqual(there.toSorted())
+    expect(disk.checkedHash(fileOf(info))).toBe(formatHash(info.narHash))
+  }
+})
 
 test('the index a crash would leave leads to every narinfo in cache/', async () => {
   const disk = await openDisk()

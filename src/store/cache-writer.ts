@@ -1,0 +1,83 @@
+import { rm } from 'node:fs/promises'
+import type { StoreHash } from '../nix/store-path.ts'
+import type { Download } from './download.ts'
+import { moveInto } from './durable.ts'
+import type { ForgivingIndex } from './forgiving-index.ts'
+import type { Layout } from './layout.ts'
+import { writeNarinfo } from './narinfo-file.ts'
+import type { NarinfoRecord } from './sqlite-index.ts'
+import type { Turns } from './turns.ts'
+
+export interface CacheWriterParts {
+  readonly layout: Layout
+  readonly index: ForgivingIndex
+  readonly turns: Turns
+  /** Says when something read now counts as read. */
+  readonly readTime: (now: number) => number
+}
+
+/**
+ * Gives NARs and narinfos their place in `cache/`, so that whatever a crash cuts short is no lie: the
+ * index knows of a NAR before it is there, and it counts against the limit; of a narinfo too, or an
+ * eviction would leave it behind; and a narinfo comes after its NAR.
+ */
+export class CacheWriter {
+  readonly #parts: CacheWriterParts
+
+  constructor(parts: CacheWriterParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Moves a NAR whose bytes are synced into `cache/`, then writes the narinfos that promise it.
+   *
+   * @param narHash it was held against; undefined where only the hash of the file was checked
+   * @throws the system's error
+   */
+  async publish(
+    { path, written: bytes }: Pick<Download, 'path' | 'written'>,
+    { file, narHash }: { readonly file: string; readonly narHash: string | undefined },
+    narinfos: readonly NarinfoRecord[],
+    now: number,
+  ): Promise<void> {
+    const { layout, index, turns, readTime } = this.#parts
+    await turns.take(file, async () => {
+      // Not as checked yet: what is not there must not pass for the NAR of a path pushed after a crash.
+      index.putNar({ file, bytes, narHash: undefined }, readTime(now))
+      index.commit()
+      await moveInto(path, layout.nar(file))
+      if (narHash !== undefined) index.confirmNar(file, narHash)
+      for (const record of narinfos) await this.#put(record)
+    })
+  }
+
+  /**
+   * Writes narinfos beside their NAR, unless that was evicted a moment ago.
+   *
+   * @throws the system's error
+   */
+  async putBeside(file: string, narinfos: readonly NarinfoRecord[]): Promise<void> {
+    const { index, turns } = this.#parts
+    await turns.take(file, async () => {
+      if (!index.nar(file)) return
+      for (const record of narinfos) await this.#put(record)
+    })
+  }
+
+  /** @throws the system's error; the index has forgotten it all the same */
+  async forget(hash: StoreHash): Promise<void> {
+    const { layout, index, turns } = this.#parts
+    // In turn: who gives the NAR its place just now writes the narinfo once more.
+    await turns.take(index.entry(hash)?.file ?? hash, async () => {
+      index.deleteNarinfo(hash)
+      await rm(layout.narinfo(hash), { force: true })
+    })
+  }
+
+  async #put(record: NarinfoRecord): Promise<void> {
+    const { layout, index } = this.#parts
+    if (!index.knows(record)) index.putNarinfo(record)
+    index.settle(record.hash)
+    await writeNarinfo(layout, record)
+  }
+}
