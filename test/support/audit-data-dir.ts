@@ -86,6 +86,15 @@ async function brokenPromises(
 }
 
 function indexErrors(path: string, files: ReadonlyMap<string, Buffer>): string[] {
+  try {
+    return differences(path, files)
+  } catch (error) {
+    // Such as one whose making was cut short: what is half written would have to be taken back first.
+    return [`the index cannot be read: ${(error as Error).message}`]
+  }
+}
+
+function differences(path: string, files: ReadonlyMap<string, Buffer>): string[] {
   const index = new DatabaseSync(path, { readOnly: true })
   try {
     const rows = index.prepare('SELECT file, bytes FROM nar').all()
