@@ -45,7 +45,10 @@ export class CacheWriter {
       // Not as checked yet: what is not there must not pass for the NAR of a path pushed after a crash.
       index.putNar({ file, bytes, narHash: undefined }, readTime(now))
       index.commit()
-      await moveInto(path, layout.nar(file))
+      await moveInto(path, layout.nar(file)).catch((error: unknown) => {
+        index.deleteNar(file)
+        throw error
+      })
       if (narHash !== undefined) index.confirmNar(file, narHash)
       for (const record of narinfos) await this.#put(record)
     })
