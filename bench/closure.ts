@@ -9,7 +9,7 @@ import { parseSize } from '../src/units.ts'
 import { removeTree } from '../test/support/temp-dir.ts'
 import { checkLine } from './closure/check-line.ts'
 import { readClosureFacts, readNarInfo } from './closure/closure-facts.ts'
-import { favour } from './closure/favour.ts'
+import { ahead } from './closure/favour.ts'
 import { openLine } from './closure/line.ts'
 import { findOrMakeClosure } from './closure/make-closure.ts'
 import { withFigures } from './closure/page.ts'
@@ -74,8 +74,11 @@ async function measure(directory: string): Promise<{ setting: Setting; results: 
   const large = await readNarInfo(closure, closure.largePath)
   const wanted = { rttMs: Number(flags.rtt), bytesPerSecond: (Number(flags.bandwidth) * 1e6) / 8 }
 
-  await using upstream = await startNginxFiles(closure.cacheDirectory, join(directory, 'upstream'))
-  favour(upstream.pid)
+  await using upstream = await startNginxFiles(
+    closure.cacheDirectory,
+    join(directory, 'upstream'),
+    ahead('world'),
+  )
   await using line = await openLine({ ...wanted, port: Number(new URL(upstream.url).port) })
   const checked = await checkLine({
     ...wanted,

@@ -17,9 +17,13 @@ export async function startNginx(root: string, directory: string): Promise<Bench
   return runNginx(directory, (port) => configuration({ root, directory, port }), onCore('server'))
 }
 
-/** The same, on whatever core is free. */
-export async function startNginxFiles(root: string, directory: string): Promise<BenchServer> {
-  return runNginx(directory, (port) => configuration({ root, directory, port }))
+/** The same, on whatever core is free; `launcher` as runNginx takes it. */
+export async function startNginxFiles(
+  root: string,
+  directory: string,
+  launcher: readonly string[] = [],
+): Promise<BenchServer> {
+  return runNginx(directory, (port) => configuration({ root, directory, port }), launcher)
 }
 
 /**

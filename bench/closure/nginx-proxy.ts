@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { preamble, runNginx } from '../nginx.ts'
 import type { BenchServer } from '../server.ts'
+import { ahead } from './favour.ts'
 
 /**
  * Starts nginx as a caching proxy, as careful users write it for a binary cache: a lock against
@@ -9,7 +10,8 @@ import type { BenchServer } from '../server.ts'
  * @param directory its cache and its own files; empty = a cold proxy
  */
 export function startNginxProxy(directory: string, upstreamUrl: string): Promise<BenchServer> {
-  return runNginx(directory, (port) => configuration({ directory, upstreamUrl, port }))
+  const write = (port: number) => configuration({ directory, upstreamUrl, port })
+  return runNginx(directory, write, ahead('proxy'))
 }
 
 function configuration(at: { directory: string; upstreamUrl: string; port: number }): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { startProxy } from '../../src/cli/demo/proxy.ts'
 import type { BenchServer } from '../server.ts'
 import { awaitRecompressed } from './await-recompressed.ts'
+import { ahead } from './favour.ts'
 import { startNginxProxy } from './nginx-proxy.ts'
 import type { Contestant } from './results.ts'
 import { warmUp } from './warm-up.ts'
@@ -28,7 +29,7 @@ export interface StageOptions {
 
 /**
  * Sets a contestant up with a cold cache. No process is kept on a core: the real client unpacks
- * on all it can get, and so may everybody else, by the same rules.
+ * on all it can get. Both proxies go before it by the same rules.
  */
 export async function openStage(contestant: Contestant, options: StageOptions): Promise<Stage> {
   if (contestant === 'direct')
@@ -70,6 +71,7 @@ async function startServer(
   if (contestant === 'nginx') return startNginxProxy(directory, upstreamUrl)
   const proxy = await startProxy({
     ...{ dataDir: join(directory, 'data'), upstreamUrl, trustedKey: publicKey },
+    launcher: ahead('proxy'),
     nodeFlags: ['--max-semi-space-size=4'],
   })
   return { ...proxy, name: 'narwhal' }
