@@ -44,6 +44,8 @@ const hints = {
   NO_ANSWER: 'Every upstream is away; what is cached is still served. Check the network.',
   UNSURE: 'An upstream that might have it could not say; ask again once it is back.',
   NAR_GONE: 'The upstreams have deleted this file; ask for its narinfo again.',
+  NAR_UNKNOWN:
+    'Nothing to do: Nix asks so before it pushes. Who wants a path asks for its narinfo.',
 
   // the disk
   LOCKED: 'Stop the other narwhal, or give this one a data_dir of its own.',

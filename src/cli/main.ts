@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
 import { Command, CommanderError } from 'commander'
 import { isAppError } from '../errors.ts'
-import { exitCodes, ignoreClosedPipes, paint, tell } from './output.ts'
+import { exitCodes, paint, tell, watchOutput } from './output.ts'
 import { ownVersion } from './version.ts'
 
 /** Every command, in the order of --help. Each is loaded when it is asked for: serve pays for no advice. */
@@ -26,7 +26,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   demo: async () => (await import('./demo.ts')).addDemo,
 }
 
-ignoreClosedPipes()
+watchOutput()
 const program = new Command('narwhal')
   .description('a caching HTTP proxy for Nix binary caches')
   .version(ownVersion())

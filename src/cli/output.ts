@@ -32,11 +32,13 @@ export function alignRows(rows: readonly (readonly [string, string])[]): string 
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n')
 }
 
-/** Lets readers such as head leave early without a stack trace. */
-export function ignoreClosedPipes(): void {
+/** Lets readers such as head leave early; what cannot be written otherwise has failed. */
+export function watchOutput(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (error.code === 'EPIPE') return
+      if (stream === process.stdout) tell(`error: cannot write the output: ${error.message}`)
+      process.exit(exitCodes.failed)
     })
 }
 

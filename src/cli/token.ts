@@ -24,6 +24,9 @@ interface Flags {
   readonly json?: boolean
 }
 
+/** What a date can be told of, and longer than anybody waits. */
+const maxDurationMs = 36_500 * 86_400_000
+
 const reminder =
   'a running narwhal hears of it at its next reload: systemctl reload narwhal, or SIGHUP'
 
@@ -96,16 +99,14 @@ function facts(token: TokenRecord): string {
 
 async function revokeToken(name: string, flags: Flags): Promise<void> {
   const file = fileOf(flags)
-  let isGone = false
-  await changeTokens(file, (tokens) => {
-    const others = tokens.filter((token) => token.name !== name)
-    isGone = others.length < tokens.length
-    return others
-  })
-  if (!isGone) {
+  const isThere = (await readTokens(file)).some((token) => token.name === name)
+  if (!isThere) {
     tell(`there is no token ${name} in ${file}`)
     process.exitCode = exitCodes.no
-  } else tell(`revoked ${name}; ${reminder}`)
+    return
+  }
+  await changeTokens(file, (tokens) => tokens.filter((token) => token.name !== name))
+  tell(`revoked ${name}; ${reminder}`)
 }
 
 function fileOf({ tokensFile, config }: Flags): string {
@@ -121,8 +122,8 @@ function tokenName(text: string): string {
 
 function duration(text: string): number {
   const ms = parseDuration(text)
-  if (ms !== undefined && ms > 0) return ms
-  throw new InvalidArgumentError('Give a duration such as "12h" or "90d".')
+  if (ms !== undefined && ms > 0 && ms <= maxDurationMs) return ms
+  throw new InvalidArgumentError('Give a duration such as "12h" or "90d", of 36500 days at most.')
 }
 
 /** @param ms since 1970 */

@@ -40,8 +40,9 @@ export function isTable(value: unknown): value is TomlTable {
 function unknown(path: KeyPath, value: unknown, known: readonly string[]): UnknownKey {
   const name = String(path.at(-1))
   // Often the name is right and the place is not: TOML has no way back out of a table.
-  const elsewhere = known.find((key) => lastOf(key) === name)
-  if (elsewhere !== undefined) return { path, message: `belongs ${placeOf(elsewhere)}` }
+  const elsewhere = known.filter((key) => lastOf(key) === name)
+  if (elsewhere.length > 0)
+    return { path, message: `belongs ${elsewhere.map(placeOf).join(', or ')}` }
   const message = isTable(value) ? 'unknown table' : 'unknown key'
   const meant = nearest(name, namesIn(keyOf(path.slice(0, -1)), known))
   return meant === undefined ? { path, message } : { path, message, suggestion: meant }

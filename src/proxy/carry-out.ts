@@ -2,7 +2,6 @@ import type { Repacker } from '../codec/nar-repack.ts'
 import { isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
 import { DownloadRoom } from '../store/download-room.ts'
-import { MiB } from '../units.ts'
 import type { Confirmations } from './confirmations.ts'
 import { type FillTools, fillNar, type OnFault } from './fill-nar.ts'
 import { infoOf } from './hand-out.ts'
@@ -25,9 +24,6 @@ export interface WorkTools
   readonly pace: () => Promise<void>
 }
 
-/** What a file may be that nothing is known of: reserved for it on the disk until its length is known. */
-const unknownBytes = 64 * MiB
-
 /**
  * Does the work of one run: makes room, gets the bytes, and gives the file its place in `cache/`.
  * What ends it before is told to its readers, and noted in the run.
@@ -38,8 +34,7 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   const { disk, confirmations, log } = tools
   const file = plan.file.name
   let isWorthKeeping = false
-  const bytes = plan.size ?? plan.nar?.size ?? unknownBytes
-  const room = new DownloadRoom(disk.reserve(bytes), bytes)
+  const room = new DownloadRoom((bytes) => disk.reserve(bytes), plan.size ?? plan.nar?.size)
   download.keepWithin(room)
   const started = performance.now()
   try {
@@ -94,6 +89,7 @@ async function noteFault(plan: NarPlan, error: unknown, tools: RunTools): Promis
   const { download } = run
   const fields = { code: isAppError(error) ? error.code : undefined, file: plan.file.name }
   if (signal.aborted) log.info(fields, `stopped after ${download.written} bytes`)
+  else if (isAppError(error, 'NAR_UNKNOWN')) log.debug(fields, error.message)
   else log.error(fields, messageOf(error))
   // Who comes now gets a download of his own, with all the patience that is his due.
   const isForNobody = run.giveUp()

@@ -30,8 +30,8 @@ export type OnFault = (fault: AppError) => void
  * for it once every hash is right.
  *
  * @param offers names the places anew each time it is called
- * @throws AppError NAR_GONE when every upstream says it has none; else the last fault met, also
- *   where only one of them could not say
+ * @throws AppError NAR_GONE when every upstream says it has none, NAR_UNKNOWN when no narinfo ever
+ *   promised it; else the last fault met, also where only one of them could not say
  */
 export async function fillNar(
   plan: NarPlan,
@@ -86,7 +86,7 @@ async function tryOffers(
     if (!plan.fileHash) {
       // Two upstreams may have it in different bytes, so whose they will be must be known first.
       const next = await queue.next()
-      if (next.done) throw fault ?? gone(file)
+      if (next.done) throw fault ?? absent(plan)
       if (next.value !== lastOffer) await intake.startOver()
       lastOffer = next.value
       places = onlyOnce(next.value)
@@ -107,7 +107,7 @@ async function tryOffers(
       },
     })
     if (!opened && places !== queue) continue
-    if (!opened) throw fault ?? gone(file)
+    if (!opened) throw fault ?? absent(plan)
     const { name } = opened.offer.upstream.source
     try {
       await takeAll(opened, intake, { lanes, log, signal, run })
@@ -133,8 +133,9 @@ async function tryOffers(
   }
 }
 
-function gone(file: string): AppError {
-  return new AppError('NAR_GONE', `no upstream has nar/${file} any more`)
+function absent({ file, record }: NarPlan): AppError {
+  if (record) return new AppError('NAR_GONE', `no upstream has nar/${file.name} any more`)
+  return new AppError('NAR_UNKNOWN', `no upstream has nar/${file.name}`)
 }
 
 async function* onlyOnce(offer: NarOffer): AsyncGenerator<NarOffer> {

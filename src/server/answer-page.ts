@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { addressOf } from './address-of.ts'
 import type { Asset } from './assets.ts'
-import { assetHeaders, pageHeaders, textHeaders } from './headers.ts'
+import { assetHeaders, isUnchanged, pageHeaders, textHeaders } from './headers.ts'
 import { type HomeFacts, homeHtml, homePage } from './home-page.ts'
 
 /** What is at `/`, for people with a browser and for all others. */
@@ -32,7 +32,7 @@ export function sendHome(request: IncomingMessage, response: ServerResponse, hom
 
 export function sendAsset(request: IncomingMessage, response: ServerResponse, asset: Asset): void {
   const { bytes } = asset
-  if (request.headers['if-none-match'] === asset.etag)
+  if (isUnchanged(request.headers['if-none-match'], asset.etag))
     response.writeHead(304, assetHeaders(asset)).end()
   else
     response.writeHead(200, { ...assetHeaders(asset), 'Content-Length': bytes.length }).end(bytes)

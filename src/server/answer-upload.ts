@@ -148,7 +148,8 @@ async function take(target: PutTarget | PutRefusal, parts: Taking): Promise<numb
 function takeCacheInfo(text: Buffer, storeDir: string): number {
   const wanted = /^StoreDir: *(\S+)/m.exec(text.toString())?.[1]
   if (wanted === storeDir) return 200
-  throw new AppError('UPLOAD_REFUSED', `this cache is for ${storeDir}, not for ${wanted}`)
+  const said = wanted === undefined ? 'says no StoreDir' : `is for ${wanted}`
+  throw new AppError('UPLOAD_REFUSED', `this cache is for ${storeDir}; what was pushed ${said}`)
 }
 
 async function keepSideFile(disk: Disk, name: string, bytes: Buffer): Promise<void> {
@@ -197,7 +198,6 @@ async function fail(
   else log.warn(fields, `refused what was pushed: ${messageOf(error)}`)
   if (status === 401)
     response.setHeader('WWW-Authenticate', ['Basic realm="narwhal"', 'Bearer realm="narwhal"'])
-  if (status === 405) response.setHeader('Allow', 'GET, HEAD')
   if (status === 503) response.setHeader('Retry-After', '5')
   const what = isAppError(error) ? `${error.message} (${error.code})` : 'an error inside narwhal'
   const hint = isAppError(error) ? `${error.hint}\n` : ''
@@ -227,6 +227,7 @@ async function end(
   { status, text, hasBody }: Ending,
 ): Promise<void> {
   if (response.destroyed) return
+  if (status === 405) response.setHeader('Allow', 'GET, HEAD')
   const body = Buffer.from(text)
   const headers = status === 204 ? {} : textHeaders(body.length)
   if (request.complete || isBodiless(request)) {

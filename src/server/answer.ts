@@ -123,7 +123,6 @@ export async function answer(
     }
   } catch (cause) {
     const error = asBusy(cause)
-    if (isAppError(error, 'BUSY')) telemetry.shedRequests += 1
     noteResult(response, isAppError(error, 'CLIENT_GONE') ? 'aborted' : 'failed')
     countFault(error, { telemetry, target, hasBegun: response.headersSent })
     fail(request, response, error, parts.log)

@@ -31,6 +31,16 @@ export function narEtag(file: string): string {
   return `"${file}"`
 }
 
+/**
+ * Holds an If-None-Match against the validator of what would be sent (RFC 9110, 13.1.2).
+ *
+ * @param etag one without a comma
+ */
+export function isUnchanged(condition: string | undefined, etag: string): boolean {
+  const known = condition?.split(',') ?? []
+  return known.some((one) => one.trim().replace(/^W\//, '') === etag)
+}
+
 /** What is true only now must come from nowhere else. */
 export function operatorHeaders(type: string, bytes: number): OutgoingHttpHeaders {
   return {

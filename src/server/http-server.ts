@@ -23,10 +23,9 @@ export interface InheritedSocket {
   readonly fd: number
 }
 
-/** Makes an HTTP server that stands up to strangers: bounded headers, times and connections. */
+/** Makes an HTTP server that stands up to strangers: bounded headers and times. */
 export function httpServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
-  options: { readonly maxClients: number },
 ): Server {
   const answering = inTurn((request, response) => {
     // Nobody reads a body that is no upload: nor waits for its end.
@@ -47,7 +46,6 @@ export function httpServer(
   )
   // Else Node would ask for every body by itself, also of those who may send none.
   server.on('checkContinue', answering)
-  server.maxConnections = options.maxClients
   // Without a listener Node hangs up on CONNECT without a word.
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.on('error', () => socket.destroy())

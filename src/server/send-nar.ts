@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { AppError } from '../errors.ts'
+import { AppError, isAppError } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
 import { LoopTurns } from '../proxy/loop-turns.ts'
 import type { Nars, OpenNar } from '../proxy/nars.ts'
@@ -10,7 +10,7 @@ import { KiB } from '../units.ts'
 import { giveBack, takeBuffer } from './buffer-pool.ts'
 import { clientOf } from './client-of.ts'
 import { narResultOf } from './count-requests.ts'
-import { narEtag, narHeaders } from './headers.ts'
+import { isUnchanged, narEtag, narHeaders } from './headers.ts'
 import { parseRange, type RangeRequest, resolveRange } from './range.ts'
 import { noteResult } from './request-log.ts'
 
@@ -46,11 +46,25 @@ export interface NarQuestion {
 export async function sendNar(
   request: IncomingMessage,
   response: ServerResponse,
+  question: NarQuestion,
+): Promise<boolean> {
+  try {
+    return await send(request, response, question)
+  } catch (error) {
+    if (isAppError(error, 'NAR_UNKNOWN') && !response.headersSent) return false
+    throw error
+  }
+}
+
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
   { file, nars, prefetch, telemetry, startedMs }: NarQuestion,
 ): Promise<boolean> {
   const range = rangeOf(request, file)
   if (range.kind !== 'whole' && nars.isTainted(file)) return false
-  if (request.headers['if-none-match'] === narEtag(file.name)) {
+  // Also where it is here no more: the bytes under one name never change.
+  if (isUnchanged(request.headers['if-none-match'], narEtag(file.name))) {
     response.writeHead(304, narHeaders(file.name, 'validator')).end()
     countNar(response, telemetry, 'hit')
     return true

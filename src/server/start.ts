@@ -53,7 +53,6 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   const recentErrors = new RecentErrors(Date.now)
   const log = recentErrors.noting(options.log)
   const stopping = new AbortController()
-  const traffic = new Traffic()
   const telemetry = createTelemetry()
   const addresses: string[] = []
   const disk = await Disk.open({ ...config.cache, dataDir: config.dataDir, log, telemetry })
@@ -62,8 +61,12 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
   const pending = new PendingNars(disk, telemetry.uploads)
   const watch = watchProcess()
   const descriptors = await openFileLimit()
-  const admission = admissionFor(config.limits.maxClients, descriptors)
-  const streams = new Streams(admission.maxStreams)
+  const { maxClients, maxStreams } = admissionFor(config.limits.maxClients, descriptors)
+  const streams = new Streams(maxStreams)
+  const onTurnedAway = () => {
+    telemetry.shedRequests += 1
+  }
+  const traffic = new Traffic({ maxClients, onTurnedAway })
   const foundation: Foundation = {
     ...{
       version,
@@ -101,11 +104,8 @@ export async function start(config: Config, options: StartOptions): Promise<Runn
     for (const place of places) {
       const server = httpServer((request, response) => {
         void traffic.answer(response, answer(request, response, current.get()))
-      }, admission)
-      traffic.watch(server)
-      server.on('drop', () => {
-        telemetry.shedRequests += 1
       })
+      traffic.watch(server)
       addresses.push(await listen(server, place))
     }
     return {

@@ -32,6 +32,7 @@ export function statusOf(
     case 'UNVERIFIABLE':
     case 'CORRUPT':
     case 'NAR_GONE':
+    case 'NAR_UNKNOWN':
     case 'UNSURE':
       return 404
     case 'NO_ANSWER':

@@ -99,7 +99,7 @@ export async function reportStatus(sources: StatusSources): Promise<StatusReport
   const { telemetry, disk, narinfos, nars } = sources
   const { requests, sentBytes, brokenResponses, shedRequests, evictions, evictedBytes } = telemetry
   const upstreams = sources.upstreams.map((upstream) => reportUpstream(upstream, telemetry))
-  const space = await disk.space()
+  const space = await disk.lastSpace()
   const cache = {
     ...space,
     evictions,

@@ -5,12 +5,29 @@ import type { Socket } from 'node:net'
 /** How long a stop waits for the request of a client that has just connected. */
 const silenceMs = 2_000
 
-/** Knows which connections are open and which answers run, so that a stop ends none of them early. */
+export interface TrafficOptions {
+  /** Client connections open at once, on all addresses together. */
+  readonly maxClients: number
+  /** Told of each client that is turned away because there are that many. */
+  readonly onTurnedAway: () => void
+}
+
+/**
+ * Knows which connections are open and which answers run, so that there are never too many, and a
+ * stop ends none of them early.
+ */
 export class Traffic {
+  #maxClients: number
+  readonly #onTurnedAway: () => void
   readonly #servers = new Set<Server>()
   readonly #sockets = new Set<Socket>()
   readonly #answers = new Set<ServerResponse>()
   #isDraining = false
+
+  constructor({ maxClients, onTurnedAway }: TrafficOptions) {
+    this.#maxClients = maxClients
+    this.#onTurnedAway = onTurnedAway
+  }
 
   get isDraining(): boolean {
     return this.#isDraining
@@ -19,14 +36,23 @@ export class Traffic {
   /** Watches a server's connections from here on. */
   watch(server: Server): void {
     this.#servers.add(server)
+    // The cheapest way to turn someone away, where one address has as many as all may have.
+    server.maxConnections = this.#maxClients
+    server.on('drop', this.#onTurnedAway)
     server.on('connection', (socket: Socket) => {
+      if (this.#sockets.size >= this.#maxClients) {
+        socket.destroy()
+        this.#onTurnedAway()
+        return
+      }
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
   }
 
-  /** Sets how many connections each server takes at once. */
+  /** Sets how many connections there may be from now on. */
   limit(maxClients: number): void {
+    this.#maxClients = maxClients
     for (const server of this.#servers) server.maxConnections = maxClients
   }
 

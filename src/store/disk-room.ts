@@ -21,6 +21,8 @@ const smallBytes = 512 * KiB
 /** A download needs its file, a narinfo's, and the index may need one. */
 const filesPerDownload = 4
 
+const unknownFilesystem = { bsize: 1, blocks: 0, bavail: 0 }
+
 export interface RoomOptions {
   readonly layout: Layout
   readonly index: ForgivingIndex
@@ -91,7 +93,12 @@ export class DiskRoom {
     return this.#spaceOf(this.#recentFilesystem() ?? (await this.#readFilesystem()))
   }
 
-  #spaceOf({ bsize, blocks, bavail }: StatsFs): Space {
+  /** By what the filesystem said last; zeros where it has never said anything. */
+  get lastSpace(): Space {
+    return this.#spaceOf(this.#filesystem?.stats ?? unknownFilesystem)
+  }
+
+  #spaceOf({ bsize, blocks, bavail }: Pick<StatsFs, 'bsize' | 'blocks' | 'bavail'>): Space {
     const { index, maxSize, minFree } = this.#options
     return {
       bytes: index.totalBytes(),

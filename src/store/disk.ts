@@ -100,9 +100,19 @@ export class Disk {
     return this.#room.usedBytes
   }
 
-  /** How much room there is, and how much is taken. */
+  /**
+   * How much room there is, and how much is taken.
+   *
+   * @throws the system's error
+   */
   space(): Promise<Space> {
     return this.#room.space()
+  }
+
+  /** The same for who only looks: where the file system cannot be asked, as it was last. */
+  async lastSpace(): Promise<Space> {
+    const space = await this.#attempt('ask the file system', () => this.#room.space())
+    return space ?? this.#room.lastSpace
   }
 
   /** False while a sick disk is left alone: what passes through is not kept. */

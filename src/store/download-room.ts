@@ -1,18 +1,27 @@
+import { MiB } from '../units.ts'
 import type { Reservation } from './disk-room.ts'
+
+/** What a file may be whose upstream does not say how long it is. */
+const unknownBytes = 64 * MiB
 
 /** The room on the disk for one download: made while its first bytes come, and grown as they need it. */
 export class DownloadRoom {
-  readonly #making: Promise<Reservation | undefined>
+  readonly #reserve: (bytes: number) => Promise<Reservation | undefined>
+  #making: Promise<Reservation | undefined> | undefined
   #reservation: Reservation | undefined
-  #bytes: number
+  #bytes = 0
 
   /**
-   * @param making resolves to undefined when there is no room; never rejects
-   * @param bytes that are being reserved
+   * @param reserve resolves to undefined when there is no room; never rejects
+   * @param bytes to be reserved now. Undefined: where nothing is known of a file, there may be none,
+   *   and nothing makes room for it before its first bytes are here
    */
-  constructor(making: Promise<Reservation | undefined>, bytes: number) {
-    this.#making = making
-    this.#bytes = bytes
+  constructor(
+    reserve: (bytes: number) => Promise<Reservation | undefined>,
+    bytes: number | undefined,
+  ) {
+    this.#reserve = reserve
+    if (bytes !== undefined) this.#begin(bytes)
   }
 
   /** True when so many bytes are reserved by now. */
@@ -27,7 +36,7 @@ export class DownloadRoom {
    * @returns false when there is none
    */
   async make(bytes: number, size: number | undefined): Promise<boolean> {
-    this.#reservation = await this.#making
+    this.#reservation = await (this.#making ?? this.#begin(size ?? Math.max(bytes, unknownBytes)))
     if (!this.#reservation) return false
     if (this.has(bytes)) return true
     const wanted = Math.max(bytes, size ?? 2 * this.#bytes)
@@ -40,5 +49,11 @@ export class DownloadRoom {
   async settle(): Promise<void> {
     const reservation = await this.#making
     reservation?.settle()
+  }
+
+  #begin(bytes: number): Promise<Reservation | undefined> {
+    this.#bytes = bytes
+    this.#making = this.#reserve(bytes)
+    return this.#making
   }
 }

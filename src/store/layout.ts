@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
+import { makeDirectory } from './make-directory.ts'
 
 /** Where everything stands below the data directory; docs/operating.md explains it to operators. */
 export interface Layout {
@@ -52,9 +52,9 @@ export function layoutOf(root: string): Layout {
 /** @throws AppError DISK */
 export async function createDirectories(layout: Layout): Promise<void> {
   try {
-    await mkdir(layout.nars, { recursive: true })
-    await mkdir(layout.temporary, { recursive: true })
-    await mkdir(layout.origin, { recursive: true })
+    await makeDirectory(layout.nars)
+    await makeDirectory(layout.temporary)
+    await makeDirectory(layout.origin)
   } catch (cause) {
     throw new AppError(
       'DISK',

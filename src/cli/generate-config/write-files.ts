@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { access, mkdir, open, rename, rm } from 'node:fs/promises'
+import { access, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, messageOf } from '../../errors.ts'
 import type { ConfigFile } from '../../nixos/config-files.ts'
+import { makeDirectory } from '../../store/make-directory.ts'
 
 /**
  * Writes files into a directory, making it where it is not there. All or none: nothing is written
@@ -19,7 +20,7 @@ export async function writeFiles(
   const paths = files.map(({ name }) => join(directory, name))
   if (!isForced) await refuseExisting(paths)
   try {
-    await mkdir(directory, { recursive: true })
+    await makeDirectory(directory)
     for (const [at, { text }] of files.entries()) await writeWhole(paths[at] as string, text)
   } catch (cause) {
     throw new AppError('CANNOT_WRITE', `cannot write to ${directory}: ${messageOf(cause)}`, {

@@ -177,7 +177,7 @@ export async function openRefetch(config: Config, tools: RefetchTools): Promise<
 
 function outcomeOf(error: unknown): Outcome {
   if (!isAppError(error)) throw error
-  const kind = isAppError(error, 'NAR_GONE') ? 'lost' : 'unreachable'
+  const kind = isAppError(error, 'NAR_GONE', 'NAR_UNKNOWN') ? 'lost' : 'unreachable'
   return { kind, why: messageOf(error) }
 }
 
