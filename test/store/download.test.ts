@@ -74,7 +74,7 @@ describe('a download with readers', () => {
     await writeFile(path, randomBytes(1000))
     const download = await Download.resume(path, 1000)
     const making = Promise.withResolvers<Reservation | undefined>()
-    download.keepWithin(new DownloadRoom(making.promise, 1000))
+    download.keepWithin(new DownloadRoom(() => making.promise, 1000))
     const keepable = download.canBeKept()
     expect(await isPending(keepable)).toBe(true)
     making.resolve(undefined)
@@ -89,7 +89,7 @@ describe('a download with readers', () => {
     const half = 150_000
     const download = await start(bytes.length)
     const making = Promise.withResolvers<Reservation | undefined>()
-    download.keepWithin(new DownloadRoom(making.promise, bytes.length))
+    download.keepWithin(new DownloadRoom(() => making.promise, bytes.length))
     const appended = download.append(bytes.subarray(0, half))
     const reader = download.open()
     const buffer = Buffer.alloc(bytes.length)
