@@ -145,3 +145,9 @@ export function messageOf(error: unknown): string {
 
 /** Every code with its hint, for the documentation and its test. */
 export const errorTable: Readonly<Record<ErrorCode, string>> = hints
+
+/** True when the process has no descriptor left: that says nothing about the disk, nor about an upstream. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EMFILE' || code === 'ENFILE'
+}

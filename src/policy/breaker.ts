@@ -31,9 +31,15 @@ export function afterFault(breaker: Breaker, now: number, retryAfterMs?: number)
   return { state: 'open', since: now, probeAt: now + pauseMs, probes: 0 }
 }
 
-/** Each failed probe doubles the pause before the next. */
-export function afterFailedProbe(breaker: Breaker, now: number): Breaker {
+/**
+ * Each failed probe doubles the pause before the next.
+ *
+ * @param retryAfterMs how long the upstream asked to be left alone
+ */
+export function afterFailedProbe(breaker: Breaker, now: number, retryAfterMs = 0): Breaker {
   if (breaker.state === 'closed') return breaker
   const probes = breaker.probes + 1
-  return { ...breaker, probes, probeAt: now + Math.min(firstProbeMs * 2 ** probes, maxProbeMs) }
+  const pauseMs = Math.min(firstProbeMs * 2 ** probes, maxProbeMs)
+  const askedMs = Math.min(retryAfterMs, maxRetryAfterMs)
+  return { ...breaker, probes, probeAt: now + Math.max(pauseMs, askedMs) }
 }

@@ -4,7 +4,7 @@ import { NarWindow } from './nar-window.ts'
 const maxClients = 256
 const maxIntents = 8192
 const maxIntentsOfAll = 65_536
-/** What a client asked for longer ago says nothing about what it does now. */
+/** What a client asked for longer ago says nothing about what it does now, unless it goes on with it. */
 const intentMs = 600_000
 
 /**
@@ -18,6 +18,9 @@ export class Client {
   /** When each was asked for last, in the order of first asking. */
   readonly #intents = new Map<StoreHash, number>()
   lastSeen: number
+  /** Since when it downloads, with no pause as long as that; undefined before its first NAR. */
+  #downloadsSince: number | undefined
+  #lastNarAt = Number.NEGATIVE_INFINITY
   /** True once there were too many clients: whoever holds this one must get another. */
   isForgotten = false
 
@@ -49,14 +52,22 @@ export class Client {
     return true
   }
 
+  /** Notes that the client asks for a NAR, or has got one. */
+  noteNar(now: number): void {
+    if (now - this.#lastNarAt >= intentMs) this.#downloadsSince = now
+    this.#lastNarAt = now
+    this.lastSeen = now
+  }
+
   /** Notes that this path is no longer wanted: its NAR was asked for, or is there. */
   drop(hash: StoreHash): void {
     this.#intents.delete(hash)
   }
 
-  /** The paths wanted, in the order of first asking. */
+  /** The paths wanted, in the order of first asking: what it asked for shortly before, or since, it downloads. */
   wanted(now: number): StoreHash[] {
-    return [...this.#intents].filter(([, at]) => now - at < intentMs).map(([hash]) => hash)
+    const since = (this.#downloadsSince ?? now) - intentMs
+    return [...this.#intents].filter(([, at]) => at > since).map(([hash]) => hash)
   }
 }
 

@@ -15,7 +15,7 @@ export function mayFollow(from: URL, to: URL): boolean {
 
 /** Names and literal addresses that mean this machine, its link or its private network. */
 export function isLocal(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase()
+  const host = hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase()
   if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.local')) return true
   if (host.includes(':')) return /^(::1?$|::ffff:|f[cd]|fe[89ab])/.test(host)
   const octets = host.split('.').map(Number)
@@ -33,5 +33,5 @@ export function isLocal(hostname: string): boolean {
 }
 
 function isLinkLocal(hostname: string): boolean {
-  return /^169\.254\.|^\[?fe[89ab]|^\[?::ffff:a9fe:/i.test(hostname)
+  return /^169\.254\.|^\[fe[89ab]|^\[::ffff:a9fe:/i.test(hostname)
 }

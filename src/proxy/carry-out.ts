@@ -3,9 +3,9 @@ import { isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
 import { DownloadRoom } from '../store/download-room.ts'
 import type { Confirmations } from './confirmations.ts'
-import { type FillTools, fillNar, type OnFault } from './fill-nar.ts'
+import { type FillTools, fillNar } from './fill-nar.ts'
 import { infoOf } from './hand-out.ts'
-import { type NarPlan, offersOf } from './nar-plan.ts'
+import { type NarPlan, offersOf, type Round } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { publishNar } from './publish-nar.ts'
 import { type RepackTools, repackNar } from './repack-nar.ts'
@@ -34,10 +34,12 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   const { disk, confirmations, log } = tools
   const file = plan.file.name
   let isWorthKeeping = false
-  const room = new DownloadRoom((bytes) => disk.reserve(bytes), plan.size ?? plan.nar?.size)
+  const bytes = signal.aborted ? undefined : (plan.size ?? plan.nar?.size)
+  const room = new DownloadRoom((wanted) => disk.reserve(wanted), bytes)
   download.keepWithin(room)
   const started = performance.now()
   try {
+    signal.throwIfAborted()
     // A client's upstream is asked meanwhile; nobody is asked for what is ahead and finds no room.
     if (run.isAhead && !(await download.canBeKept()) && run.giveUp()) signal.throwIfAborted()
     const filled = await getBytes(plan, tools)
@@ -80,7 +82,7 @@ function getBytes(plan: NarPlan, tools: RunTools) {
       },
       open: () => open(original),
     })
-  const offers = (onFault: OnFault) => offersOf(plan, upstreams, { ...tools, onFault })
+  const offers = (round: Round) => offersOf(plan, upstreams, { ...tools, ...round })
   return fillNar(plan, offers, { ...tools, download })
 }
 

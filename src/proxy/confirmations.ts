@@ -58,6 +58,7 @@ export class Confirmations {
   /** Lets go of what waits, and waits for what runs. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#waiting.clear()
     await Promise.all(this.#running.values())
   }

@@ -4,10 +4,12 @@ import { countUnverified, type Log } from '../telemetry.ts'
 import type { Lanes } from './lanes.ts'
 import { widened } from './lanes-widened.ts'
 import { type FilledNar, type IntakeTools, NarIntake } from './nar-intake.ts'
-import type { NarOffer, NarPlan } from './nar-plan.ts'
+import type { NarOffer, NarPlan, Round } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { type OpenOffer, openFirst } from './open-first.ts'
 import { type Patience, persist } from './persist.ts'
+import { Prospects } from './prospects.ts'
+import type { Upstream } from './upstream.ts'
 
 /** How often one upstream may break off, with bytes gained each time, before another is asked. */
 const maxResumes = 5
@@ -15,15 +17,13 @@ const maxResumes = 5
 /** Faults after which the bytes received so far are still as good as they were. */
 const resumable = [...upstreamTroubles, 'UPSTREAM_MALFORMED'] as const
 
-export interface FillTools extends IntakeTools, Patience {
+export interface FillTools extends IntakeTools, Omit<Patience, 'awaited'> {
+  readonly upstreams: readonly Upstream[]
   readonly log: Log
   readonly lanes: Lanes
   /** For whom it is fetched, and how much it may take. */
   readonly run: Pick<NarRun, 'download' | 'isAhead' | 'joined' | 'giveWay'>
 }
-
-/** Told of each upstream that could not say whether it has the file. */
-export type OnFault = (fault: AppError) => void
 
 /**
  * Fetches one NAR into its download from whoever has it, resumes where one breaks off, and vouches
@@ -31,18 +31,20 @@ export type OnFault = (fault: AppError) => void
  *
  * @param offers names the places anew each time it is called
  * @throws AppError NAR_GONE when every upstream says it has none, NAR_UNKNOWN when no narinfo ever
- *   promised it; else the last fault met, also where only one of them could not say
+ *   promised it; else a fault met, also where only one of them could not say
  */
 export async function fillNar(
   plan: NarPlan,
-  offers: (onFault: OnFault) => AsyncIterable<NarOffer>,
+  offers: (round: Round) => AsyncIterable<NarOffer>,
   { download, ...tools }: FillTools & { readonly download: Download },
 ): Promise<FilledNar> {
   const intake = new NarIntake(plan, download, tools)
   try {
     await intake.readKept()
-    const round = () => tryOffers(plan, offers, { ...tools, intake })
-    const filled = await persist(round, () => intake.lastProgress, tools)
+    const prospects = new Prospects(tools.upstreams)
+    const round = () => tryOffers(plan, offers, { ...tools, intake, prospects })
+    const awaited = () => prospects.left
+    const filled = await persist(round, () => intake.lastProgress, { ...tools, awaited })
     download.vouch()
     return filled
   } finally {
@@ -53,25 +55,35 @@ export async function fillNar(
 /** Goes through the places once. */
 async function tryOffers(
   plan: NarPlan,
-  offers: (onFault: OnFault) => AsyncIterable<NarOffer>,
-  { intake, ...tools }: FillTools & { readonly intake: NarIntake },
+  offers: (round: Round) => AsyncIterable<NarOffer>,
+  {
+    intake,
+    prospects,
+    ...tools
+  }: FillTools & { readonly intake: NarIntake; readonly prospects: Prospects },
 ): Promise<FilledNar> {
   const { quarantine, lanes, log, signal, run } = tools
   const file = plan.file.name
   let fault: AppError | undefined
-  const queue = new OfferQueue(
-    offers((error) => {
-      fault = error
-    }),
-  )
+  const queue = new OfferQueue(offers({ prospects, onFault: noteTrouble }))
   let lastOffer: NarOffer | undefined
   let resumes = 0
 
   async function noteFault(name: string, error: unknown): Promise<void> {
     if (signal.aborted) throw error
-    fault = asFault(error)
-    log.warn({ code: fault.code, upstream: name, file }, fault.message)
-    if (!isAppError(fault, ...resumable)) await intake.startOver()
+    const known = asFault(error)
+    noteTrouble(known)
+    log.warn({ code: known.code, upstream: name, file }, known.message)
+    if (!isAppError(known, ...resumable)) await intake.startOver()
+  }
+
+  function nobodyHasIt(): AppError {
+    return fault ?? prospects.fault ?? absent(plan)
+  }
+
+  /** One who may be able to say it later outweighs those who have said something wrong. */
+  function noteTrouble(error: AppError): void {
+    if (!isAppError(fault, ...upstreamTroubles)) fault = error
   }
 
   for (;;) {
@@ -86,7 +98,7 @@ async function tryOffers(
     if (!plan.fileHash) {
       // Two upstreams may have it in different bytes, so whose they will be must be known first.
       const next = await queue.next()
-      if (next.done) throw fault ?? absent(plan)
+      if (next.done) throw nobodyHasIt()
       if (next.value !== lastOffer) await intake.startOver()
       lastOffer = next.value
       places = onlyOnce(next.value)
@@ -101,13 +113,19 @@ async function tryOffers(
           return upstream.source.nar({ url, offset: from }, openSignal, { isPrefetch: run.isAhead })
         throw new AppError('CORRUPT', `${name} sent nar/${file} damaged a moment ago`)
       },
-      onFault(offer, error) {
-        fault = asFault(error)
-        log.warn({ code: fault.code, upstream: offer.upstream.source.name, file }, fault.message)
+      onFault({ upstream }, error) {
+        const known = asFault(error)
+        noteTrouble(known)
+        // Who breaks the protocol will do so again; of the rest of a file it may only not know how.
+        if (from === 0 && !isAppError(known, ...upstreamTroubles))
+          prospects.ruleOut(upstream, known)
+        log.warn({ code: known.code, upstream: upstream.source.name, file }, known.message)
       },
+      onAbsent: ({ upstream }) => prospects.ruleOut(upstream),
+      onSpare: (offer) => queue.putLast(offer),
     })
     if (!opened && places !== queue) continue
-    if (!opened) throw fault ?? absent(plan)
+    if (!opened) throw nobodyHasIt()
     const { name } = opened.offer.upstream.source
     try {
       await takeAll(opened, intake, { lanes, log, signal, run })

@@ -17,6 +17,7 @@ import type { Log } from '../telemetry.ts'
 import { askOne } from './ask-upstreams.ts'
 import { infoOf } from './hand-out.ts'
 import type { Narinfos } from './narinfos.ts'
+import type { Prospects } from './prospects.ts'
 import type { Upstream } from './upstream.ts'
 
 /** What is known of a NAR file before its first byte: what to check it against, and where to get it. */
@@ -129,14 +130,19 @@ function sizeOf(info: NarInfo): number | undefined {
   return info.compression === 'none' ? info.narSize : info.fileSize
 }
 
-interface OfferContext {
+/** One time around the upstreams. */
+export interface Round {
+  readonly prospects: Prospects
+  /** Told of each upstream that could not say whether it has the file. */
+  readonly onFault: (fault: AppError) => void
+}
+
+interface OfferContext extends Round {
   readonly storeDir: string
   readonly log: Log
   readonly signal: AbortSignal
   /** As in Patience: nobody is asked around for what no client waits for. */
   readonly giveUp: () => boolean
-  /** Told of each upstream that could not say whether it has the file. */
-  readonly onFault: (fault: AppError) => void
 }
 
 /**
@@ -151,10 +157,11 @@ export async function* offersOf(
   const { record } = plan
   const ordered = upstreams.toSorted((a, b) => a.priority - b.priority)
   const origin = ordered.find(({ source }) => source.name === record?.upstream)
-  if (origin && record?.upstreamUrl !== undefined)
+  const { prospects } = context
+  if (origin && prospects.includes(origin) && record?.upstreamUrl !== undefined)
     yield { upstream: origin, url: record.upstreamUrl }
   for (const upstream of ordered) {
-    if (upstream === origin) continue
+    if (upstream === origin || !prospects.includes(upstream)) continue
     if (context.giveUp()) context.signal.throwIfAborted()
     const url = await urlAt(upstream, plan, context)
     if (url !== undefined) yield { upstream, url }
@@ -167,14 +174,17 @@ async function urlAt(
   plan: NarPlan,
   context: OfferContext,
 ): Promise<string | undefined> {
-  if (plan.storeHash !== undefined) {
+  // A file named by its hash may be there whatever its narinfo says there.
+  const byName = plan.file.shape === 'file' ? `nar/${plan.file.name}` : undefined
+  if (plan.storeHash === undefined) return byName
+  try {
     const question = { ...context, hash: plan.storeHash }
-    const info = await askOne(upstream, question, context.signal).catch((error: unknown) => {
-      context.log.info({ upstream: upstream.source.name, error: String(error) }, 'no second source')
-      if (isAppError(error, ...upstreamTroubles)) context.onFault(error)
-      return undefined
-    })
+    const info = await askOne(upstream, question, context.signal)
     if (info && narFileOf(info) === plan.file.name) return info.url
+    if (byName === undefined) context.prospects.ruleOut(upstream)
+  } catch (error) {
+    context.log.info({ upstream: upstream.source.name, error: String(error) }, 'no second source')
+    if (isAppError(error, ...upstreamTroubles)) context.onFault(error)
   }
-  return plan.file.shape === 'file' ? `nar/${plan.file.name}` : undefined
+  return byName
 }

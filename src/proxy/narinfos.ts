@@ -243,7 +243,7 @@ export class Narinfos {
     const find = await persist(
       () => askUpstreams(upstreams, { hash, storeDir, log, signal }),
       () => started,
-      { upstreams, patienceMs, signal },
+      { awaited: () => upstreams, patienceMs, signal },
     )
     return find && this.#keep(find)
   }

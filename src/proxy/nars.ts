@@ -18,6 +18,7 @@ import { NarRun } from './nar-run.ts'
 import type { Narinfos } from './narinfos.ts'
 import { OpenAhead } from './open-ahead.ts'
 import { Quarantine } from './quarantine.ts'
+import { takeTurn } from './take-turn.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface NarsOptions {
@@ -115,6 +116,16 @@ export class Nars {
   /** How many NARs are being fetched from upstreams now, or wait for their turn. */
   get fetching(): number {
     return this.#fetching
+  }
+
+  /**
+   * True when more NARs are fetched than clients and those ahead of them may be together. A client
+   * that asks for what is fetched ahead takes none of its turns.
+   *
+   * @param mostAhead how many may be fetched ahead
+   */
+  isCrowded(mostAhead: number): boolean {
+    return this.#fetching >= this.#options.maxDownloads + mostAhead
   }
 
   /** How long ago a NAR was last being fetched, in milliseconds: 0 while one is. */
@@ -244,9 +255,14 @@ export class Nars {
 
   /** Waits for the downloads that run; they end early when the signal aborts. */
   async settled(): Promise<void> {
-    this.#openAhead.clear()
     await Promise.allSettled([...this.#starting.values()])
     await Promise.allSettled([...this.#runs.values()].map(({ done }) => done))
+  }
+
+  /** Ends all of it once the signal has aborted. */
+  async close(): Promise<void> {
+    this.#openAhead.clear()
+    await this.settled()
     // What has run may have left a verdict to come.
     await this.#confirmations.stop()
   }
@@ -295,7 +311,7 @@ export class Nars {
     const work = () => this.#run(plan, run, pace)
     const isFetch = Number(plan.original === undefined)
     this.#fetching += isFetch
-    run.done = (isAhead ? work() : limit(work)).finally(() => {
+    run.done = (isAhead ? work() : takeTurn(limit, run.signal, work)).finally(() => {
       this.#fetching -= isFetch
       if (isFetch) this.#fetchedAt = performance.now()
     })

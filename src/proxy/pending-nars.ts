@@ -135,9 +135,14 @@ export class PendingNars {
     this.#waiting.delete(file)
     this.#bytes -= waiting.bytes
     this.#count(-waiting.bytes)
-    // It may have been moved to its place.
-    await UploadFile.remove(waiting.path)
-    waiting.reservation.settle()
+    try {
+      // It may have been moved to its place.
+      await UploadFile.remove(waiting.path)
+    } catch (error) {
+      this.#disk.noteFault('delete what was pushed', error)
+    } finally {
+      waiting.reservation.settle()
+    }
   }
 
   /** Forgets all of them. To be called when no body can go on. */

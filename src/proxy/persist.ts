@@ -3,7 +3,8 @@ import { isAppError, upstreamTroubles } from '../errors.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface Patience {
-  readonly upstreams: readonly Upstream[]
+  /** Those whose answer is waited for. */
+  readonly awaited: () => readonly Upstream[]
   /** How long to hold out for an upstream that has gone away, in milliseconds. */
   readonly patienceMs: number
   readonly signal: AbortSignal
@@ -28,14 +29,14 @@ const pauseMs = { least: 150, most: 350 }
 export async function persist<T>(
   work: () => Promise<T>,
   lastProgress: () => number,
-  { upstreams, patienceMs, signal, giveUp }: Patience,
+  { awaited, patienceMs, signal, giveUp }: Patience,
 ): Promise<T> {
   for (;;) {
     try {
       return await work()
     } catch (error) {
       if (!isAppError(error, ...passing) || signal.aborted || giveUp?.()) throw error
-      if (performance.now() > (allAwaySince(upstreams) ?? lastProgress()) + patienceMs) throw error
+      if (performance.now() > (allAwaySince(awaited()) ?? lastProgress()) + patienceMs) throw error
     }
     const pause = pauseMs.least + Math.random() * (pauseMs.most - pauseMs.least)
     await delay(pause, undefined, { signal })

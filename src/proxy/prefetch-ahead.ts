@@ -2,7 +2,7 @@ import type { Client } from '../policy/intent.ts'
 import type { PrefetchCounters } from '../telemetry.ts'
 import type { NarRun } from './nar-run.ts'
 
-/** A client that wants it asks for it sooner. */
+/** A client that has stopped downloading, or has gone on to what comes after it, comes back sooner. */
 const unaskedMs = 300_000
 
 /** A NAR fetched, or being fetched, that no client has asked for yet. */
@@ -11,7 +11,8 @@ interface AheadNar {
   /** What it was expected to have. */
   readonly bytes: number
   readonly client: Client
-  readonly since: number
+  /** Since when it has been likely that nobody will ask for it. */
+  since: number
   /** Undefined before it has begun. */
   run: NarRun | undefined
   isRunning: boolean
@@ -114,9 +115,11 @@ export class AheadNars {
   }
 
   /** Notes that this client has gone on to what comes after this file. */
-  passed(file: string, client: Client): void {
+  passed(file: string, client: Client, now: number): void {
     const nar = this.#nars.get(file)
-    if (nar?.client === client) this.#leaveWindow(nar)
+    if (nar?.client !== client || nar.isPassed) return
+    nar.since = now
+    this.#leaveWindow(nar)
   }
 
   /** Notes that this client will not ask for a file that was fetched for it. */
@@ -126,16 +129,23 @@ export class AheadNars {
   }
 
   /** Ends what is being fetched for a client that has left; what is here may still be asked for. */
-  letGo(client: Client): void {
-    for (const nar of [...this.#nars.values()])
-      if (nar.client === client && nar.isRunning) nar.run?.giveUp()
+  letGo(client: Client, now: number): void {
+    for (const nar of [...this.#nars.values()]) {
+      if (nar.client !== client) continue
+      if (!nar.isPassed) nar.since = now
+      if (nar.isRunning) nar.run?.giveUp()
+    }
   }
 
-  /** Gives up what nobody has asked for in time. */
-  expire(now: number): void {
+  /**
+   * Gives up what nobody has asked for in time.
+   *
+   * @param isDownloading says of a client whether it may still come to what was fetched for it
+   */
+  expire(now: number, isDownloading: (client: Client) => boolean): void {
     for (const nar of [...this.#nars.values()]) {
-      if (now - nar.since < unaskedMs) break
-      this.#judgeWasted(nar, now)
+      const isStillComing = !nar.isPassed && isDownloading(nar.client)
+      if (!isStillComing && now - nar.since >= unaskedMs) this.#judgeWasted(nar, now)
     }
   }
 

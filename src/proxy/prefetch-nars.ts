@@ -100,6 +100,7 @@ export class NarPrefetch {
     if (!session) return
     session.streams = Math.max(0, session.streams - 1)
     session.lastNarAt = performance.now()
+    client.noteNar(session.lastNarAt)
     for (const { file } of session.forecast?.coming(maxOpenAhead) ?? [])
       this.#options.nars.openAhead(file)
   }
@@ -109,7 +110,7 @@ export class NarPrefetch {
     const now = performance.now()
     for (const session of [...this.#sessions.values()])
       if (session.streams === 0 && now - session.lastNarAt >= sessionMs) this.#end(session)
-    this.ahead.expire(now)
+    this.ahead.expire(now, (client) => this.#sessions.has(client))
     this.#options.nars.tidy()
     if (this.#sessions.size > 0) void this.#pump()
   }
@@ -117,6 +118,7 @@ export class NarPrefetch {
   #noteDownload(client: Client, file: string): void {
     let session = this.#sessions.get(client)
     const lastNarAt = performance.now()
+    client.noteNar(lastNarAt)
     if (session) session.lastNarAt = lastNarAt
     else {
       // A client that asks for no narinfos remembers what it wants, and does not tell.
@@ -135,7 +137,7 @@ export class NarPrefetch {
     const insight = forecast?.asked(file)
     if (!insight?.asked) return
     client.drop(insight.asked.hash)
-    for (const path of insight.passed) this.ahead.passed(path.file, client)
+    for (const path of insight.passed) this.ahead.passed(path.file, client, performance.now())
     for (const path of insight.there) {
       client.drop(path.hash)
       this.ahead.waste(path.file, client, performance.now())
@@ -144,7 +146,7 @@ export class NarPrefetch {
 
   #end(session: Session): void {
     this.#sessions.delete(session.client)
-    this.ahead.letGo(session.client)
+    this.ahead.letGo(session.client, performance.now())
   }
 
   async #pump(): Promise<void> {
@@ -184,8 +186,9 @@ export class NarPrefetch {
   }
 
   #mayStart({ client }: Session): boolean {
-    const { maxConcurrent, isStopping } = this.#options
+    const { maxConcurrent, nars, isStopping } = this.#options
     if (isStopping() || this.ahead.running >= maxConcurrent) return false
+    if (nars.isCrowded(maxConcurrent)) return false
     return this.ahead.countFor(client) < client.window.size(performance.now())
   }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { AppError, isAppError, messageOf } from '../errors.ts'
+import { AppError, isAppError, isOutOfDescriptors, messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Narinfos } from '../proxy/narinfos.ts'
 import type { Nars } from '../proxy/nars.ts'
@@ -131,8 +131,7 @@ export async function answer(
 
 /** Out of descriptors, the system says no where we would have said it a little later. */
 function asBusy(error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException
-  if (code !== 'EMFILE' && code !== 'ENFILE') return error
+  if (!isOutOfDescriptors(error)) return error
   return new AppError('BUSY', 'no file descriptor is left', { cause: error })
 }
 

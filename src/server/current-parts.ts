@@ -44,7 +44,7 @@ export class CurrentParts {
   /** Closes all of them; the signal of the foundation has ended what ran. */
   async close(): Promise<void> {
     await this.#parts.recompression.settled()
-    await this.#parts.nars.settled()
+    await this.#parts.nars.close()
     await Promise.all([this.#parts, ...this.#retiring].map(closeUpstreams))
   }
 

@@ -82,10 +82,12 @@ async function send(
   const isAhead = prefetch.narOpened(client, file.name, open)
   try {
     if (!open) return false
-    cutAtStandstill(response)
     const close = () => open.reader.close()
     response.once('close', close)
     try {
+      // Who left while it was looked for gets no second word.
+      if (response.destroyed) throw new AppError('CLIENT_GONE', 'the client went away')
+      cutAtStandstill(response)
       await sendBody(response, file, { open, isAhead, range, telemetry, startedMs })
       return true
     } finally {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf } from '../errors.ts'
+import { isOutOfDescriptors, messageOf } from '../errors.ts'
 import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
@@ -383,7 +383,7 @@ export class Disk {
 
   #blame(what: string, error: unknown): void {
     this.#log.warn({ code: 'DISK' }, `could not ${what}: ${messageOf(error)}`)
-    this.#health.failed(error)
+    if (!isOutOfDescriptors(error)) this.#health.failed(error)
   }
 }
 

@@ -186,7 +186,9 @@ export class Download {
 
   /** Takes the file's name away where it was not moved: nobody finds it any more. */
   async unlink(): Promise<void> {
-    if (this.#file) await rm(this.path, { force: true })
+    if (!this.#file) return
+    // Where the disk does not let it, the name is cleared away at the next start.
+    await rm(this.path, { force: true }).catch((error: unknown) => this.#onDiskFault(error))
   }
 
   /** Ends the writer's hold on the file; readers keep theirs. No reader may be opened after this. */

@@ -68,7 +68,8 @@ export function guarded(source: Source, { log, now }: GuardOptions): GuardedSour
       log.info({ upstream: source.name }, `${source.name} is back`)
     } catch (error) {
       reason = messageOf(error)
-      breaker = afterFailedProbe(breaker, now())
+      const retryAfterMs = isAppError(error) ? error.retryAfterMs : undefined
+      breaker = afterFailedProbe(breaker, now(), retryAfterMs)
       scheduleProbe()
     }
   }
