@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { joinCrowd } from '../support/crowd.ts'
 import { type FaultStage, faultTest } from '../support/fault-stage.ts'
 import * as faults from '../support/faults.ts'
@@ -77,3 +78,31 @@ describe('C1: of the clients of one download', () => {
     open()
   })
 })
+
+faultTest(
+  'C1: all leave whose downloads wait for their turn: nothing is held for them',
+  {
+    ...{ paths: 40, totalBytes: 4_000_000, config: '[limits]\nmax_downloads = 1\n' },
+    env: { NARWHAL_PREFETCH_NARS: 'false' },
+  },
+  async (stage) => {
+    const { upstream, narwhal, cache } = stage
+    const [running, ...waiting] = cache.infos as [NarInfo, ...NarInfo[]]
+    for (const info of cache.infos) await stage.narinfo(info)
+    const gate = Promise.withResolvers<void>()
+    upstream.script(isNar, faults.pauseAfter(1000, gate.promise), { times: 1 })
+    const join = (info: NarInfo) => joinCrowd(narwhal.port, `/${info.url}`, new Uint8Array())
+    const first = stage.get(`/${running.url}`)
+    await expect.poll(() => upstream.count(isNar)).toBe(1)
+    const before = await narwhal.openFiles()
+    const crowd = waiting.map(join)
+    await expect.poll(() => narwhal.openFiles()).toBeGreaterThanOrEqual(before + waiting.length)
+    for (const member of crowd) member.leave()
+    await expect.poll(() => narwhal.openFiles()).toBeLessThanOrEqual(before)
+    expect(upstream.count(isNar)).toBe(1)
+    // Who asks again waits for the turn, not for those that have left.
+    const again = stage.get(`/${waiting[0]?.url}`)
+    gate.resolve()
+    for (const nar of [first, again]) expect(await nar).toMatchObject({ status: 200, end: 'clean' })
+  },
+)

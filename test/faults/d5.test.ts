@@ -5,6 +5,7 @@ import { MiB } from '../../src/units.ts'
 import { dataDirOf } from '../support/data-dir.ts'
 import { expectNar, expectServed } from '../support/expect-served.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { pauseAfter } from '../support/faults.ts'
 import { breakFilesystem, loopFilesystem, makeImage } from '../support/loop-filesystem.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
 import { expectQuickHits, expectSoundDataDir } from '../support/oracles.ts'
@@ -115,6 +116,36 @@ testLoop(
     }
     await expectQuickHits(server, serveAll, { path: `/${kept[0]?.storePath.hash}.narinfo` })
     await server.logged(/passing everything on without keeping it/)
+  },
+  180_000,
+)
+
+testLoop(
+  'D5 the filesystem goes read-only while NARs arrive: every client has its own whole, and is not the last',
+  async () => {
+    const cache = await syntheticCache({ paths: 4, totalBytes: 2 * MiB })
+    const upstream = await startFakeUpstream(cache.directory)
+    const dataDir = await tempDir('loop')
+    const image = join(await tempDir('image'), 'ext4')
+    await makeImage(image, 64 * MiB)
+    const server = await startNarwhal({
+      upstreams: [upstream.url],
+      trustedKeys: [cache.publicKey],
+      dataDir,
+      wrapper: loopFilesystem(dataDir, image),
+    })
+    const gate = Promise.withResolvers<void>()
+    upstream.script(/^\/nar\//, pauseAfter(1000, gate.promise))
+    const served = cache.infos.map((info) => expectServed(server.url, cache, info))
+    await expect.poll(() => upstream.count(/^\/nar\//)).toBe(cache.infos.length)
+    await expect
+      .poll(async () => (await readdir(insideOf(server, join(dataDir, 'tmp')))).length)
+      .toBe(cache.infos.length)
+    await breakFilesystem(server, dataDir)
+    gate.resolve()
+    await Promise.all(served)
+    for (const info of cache.infos) await expectServed(server.url, cache, info)
+    expect(await server.stop()).toBe(0)
   },
   180_000,
 )

@@ -1,8 +1,12 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
+import type { NarInfo } from '../../src/nix/narinfo.ts'
+import type { StatusReport } from '../../src/server/status-report.ts'
 import { type FaultStage, faultTest } from '../support/fault-stage.ts'
 import * as faults from '../support/faults.ts'
+import { requestRaw } from '../support/raw-http.ts'
 
 const isNarinfo = /\.narinfo$/
 const isNar = /^\/nar\//
@@ -13,6 +17,11 @@ async function partialBytes({ narwhal }: FaultStage): Promise<number> {
   const directory = join(narwhal.dataDir, 'tmp')
   const [partial] = await readdir(directory)
   return partial === undefined ? 0 : (await stat(join(directory, partial))).size
+}
+
+async function inProgress(url: string): Promise<StatusReport['downloads']> {
+  const { body } = await requestRaw(`${url}/api/v1/status`)
+  return JSON.parse(body.toString()).downloads
 }
 
 describe('U2: an upstream', () => {
@@ -73,6 +82,46 @@ describe('U2: an upstream', () => {
       gate.resolve()
       expect(await nar).toMatchObject({ status: 200, end: 'clean' })
       expect(upstream.count(isNar)).toBeGreaterThan(1)
+    },
+  )
+
+  faultTest(
+    'that is slow with as many NARs as it may have connections: narinfos are answered all the same',
+    { paths: 8, totalBytes: 4_000_000, config: '[limits]\nupstream_connections = 4\n' },
+    async (stage) => {
+      const { upstream, cache, narwhal } = stage
+      const [first, ...others] = cache.infos as [NarInfo, ...NarInfo[]]
+      for (const info of others) await stage.narinfo(info)
+      const gate = Promise.withResolvers<void>()
+      upstream.script(isNar, faults.pauseAfter(1000, gate.promise))
+      const nars = others.map((info) => stage.get(`/${info.url}`))
+      await expect.poll(() => upstream.count(isNar)).toBe(3)
+      expect((await stage.narinfo(first)).status).toBe(200)
+      await expect.poll(async () => (await inProgress(narwhal.url)).length).toBe(others.length)
+      gate.resolve()
+      for (const nar of nars) expect(await nar).toMatchObject({ status: 200, end: 'clean' })
+    },
+  )
+
+  faultTest(
+    'that takes long to begin: what it has then does not wait for one that says nothing',
+    { upstreams: 2, patience: '20s' },
+    async (stage) => {
+      const { upstream, other } = stage
+      await stage.narinfo()
+      other.forget()
+      const gate = Promise.withResolvers<void>()
+      other.script(/./, faults.waitFor(gate.promise))
+      const beginning = Promise.withResolvers<void>()
+      upstream.script(isNar, faults.waitFor(beginning.promise))
+      const nar = stage.nar({ timeoutMs: 30_000 })
+      await expect.poll(() => other.count(isNarinfo), { timeout: 10_000 }).toBeGreaterThan(0)
+      beginning.resolve()
+      // Were it waited for, the other's first timeout of five seconds would end before this.
+      const late = wait(3_000).then(() => 'late' as const)
+      const answer = await Promise.race([nar, late])
+      gate.resolve()
+      expect(answer).toMatchObject({ status: 200, end: 'clean' })
     },
   )
 })

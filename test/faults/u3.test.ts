@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import type { Fault } from '../support/fake-upstream.ts'
 import { faultTest } from '../support/fault-stage.ts'
@@ -49,6 +50,37 @@ describe('U3: a body with a broken frame', () => {
         const response = await stage.nar()
         expect(response).toMatchObject({ status: 200, end: 'clean' })
         expect(other.count(isNar)).toBe(1)
+      },
+    )
+  }
+
+  const portal = [faults.body('<html>Please log in</html>')]
+  const other = [faults.body(Buffer.alloc(1000))]
+
+  for (const [name, wrong] of Object.entries({
+    'a captive portal': portal,
+    'another file': other,
+  })) {
+    faultTest(
+      `${name} answers at once, and who has it takes three seconds to begin: it is waited for`,
+      { upstreams: 2 },
+      async (stage) => {
+        await stage.narinfo()
+        stage.upstream.script(isNar, faults.waitFor(wait(3_000)))
+        stage.other.script(isNar, wrong)
+        expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+      },
+    )
+
+    faultTest(
+      `${name} answers, and who has it breaks off once: it is asked again`,
+      { upstreams: 2, patience: '10s' },
+      async (stage) => {
+        await stage.narinfo()
+        stage.upstream.script(isNar, faults.cutAfter(0, 'reset'), { times: 1 })
+        stage.other.script(isNar, wrong)
+        expect(await stage.nar()).toMatchObject({ status: 200, end: 'clean' })
+        expect(stage.other.count(isNar)).toBeLessThanOrEqual(1)
       },
     )
   }

@@ -76,3 +76,25 @@ describe('U9: under load one of two upstreams', () => {
     },
   )
 })
+
+faultTest(
+  'U9: one of two is away for long: who lacks the path is asked once, and nobody waits anew',
+  { upstreams: 2, paths: 3, patience: '3s' },
+  async (stage) => {
+    const { upstream, other, cache } = stage
+    other.script(/narinfo$|^\/nar\//, faults.status(404))
+    for (const info of cache.infos) await stage.narinfo(info)
+    await upstream.down()
+    other.forget()
+    const [first, ...later] = cache.infos.map((info) => `/${info.url}`) as [string, ...string[]]
+    expect((await stage.get(first)).status).toBe(503)
+    expect(other.requests.length).toBeLessThanOrEqual(2)
+    // It has been away for as long as anybody waits.
+    const began = performance.now()
+    for (const path of later) expect((await stage.get(path)).status).toBe(503)
+    expect(performance.now() - began).toBeLessThan(3_000)
+    expect(other.requests.length).toBeLessThanOrEqual(6)
+    await upstream.up()
+    await expect.poll(async () => (await stage.get(first)).status, { timeout: 20_000 }).toBe(200)
+  },
+)

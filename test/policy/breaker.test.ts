@@ -36,3 +36,10 @@ test('failed probes come twice as far apart each time, up to half a minute', () 
   }
   expect(pauses).toEqual([2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
 })
+
+test('an upstream that asks a probe for patience is left alone for as long', () => {
+  const probed = (ms: number) => afterFailedProbe(faults(3, 0), 0, ms)
+  expect(probed(20_000)).toMatchObject({ probeAt: 20_000 })
+  expect(probed(86_400_000)).toMatchObject({ probeAt: 60_000 })
+  expect(probed(10)).toMatchObject({ probeAt: 2000 })
+})

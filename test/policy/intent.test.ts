@@ -16,6 +16,20 @@ describe('a client', () => {
     expect(client.wanted(600_002)).toEqual(['1'])
   })
 
+  test('that downloads wants what it asked for before it began, however long that takes', () => {
+    const clients = new Clients()
+    const client = clients.of('a', 0)
+    client.note(hash(1), 0)
+    client.note(hash(2), 500_000)
+    for (let now = 700_000; now < 5_000_000; now += 100_000) client.noteNar(now)
+    expect(client.wanted(5_000_000)).toEqual(['2'])
+    clients.tidy(5_000_000)
+    expect(client.isForgotten).toBe(false)
+    client.note(hash(3), 6_000_000)
+    client.noteNar(6_000_000)
+    expect(client.wanted(6_000_000)).toEqual(['3'])
+  })
+
   test('has 8192 wants at most; the oldest go', () => {
     const client = new Clients().of('a', 0)
     for (let at = 0; at < 8200; at += 1) client.note(hash(at), 0)

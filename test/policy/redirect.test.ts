@@ -7,6 +7,7 @@ test.each([
   ['https://cache.example.org/nar/a', 'https://storage.example.net/a?sig=1'],
   ['http://cache.example.org/nar/a', 'https://cache.example.org/nar/a'],
   ['http://127.0.0.1:8000/a', 'http://127.0.0.1:8001/a'],
+  ['https://cache.example.org/a', 'https://feature-cache.s3.example.com/a'],
   ['http://10.0.0.1/a', 'http://10.0.0.2/a'],
 ])('%s may lead to %s', (from, to) => {
   expect(follows(from, to)).toBe(true)
@@ -18,6 +19,7 @@ test.each([
   ['https://cache.example.org/a', 'https://[::1]/a'],
   ['https://cache.example.org/a', 'https://169.254.169.254/latest/meta-data'],
   ['https://cache.example.org/a', 'https://localhost/a'],
+  ['https://cache.example.org/a', 'https://localhost./a'],
   ['https://cache.example.org/a', 'https://192.168.1.1/a'],
   ['https://cache.example.org/a', 'https://[fe80::1]/a'],
   ['https://cache.example.org/a', 'https://2130706433/a'],

@@ -117,4 +117,13 @@ describe('NARs that are to be checked', () => {
     await pass(5_000)
     expect([begun, failures]).toEqual([['b'], ['a: Error: EMFILE']])
   })
+
+  test('are forgotten at a stop, and those that come after it are checked', async () => {
+    const { confirmations, begun, ask } = confirming()
+    ask('a')
+    await confirmations.stop()
+    ask('b')
+    await pass(2_000)
+    expect(begun).toEqual(['b'])
+  })
 })
