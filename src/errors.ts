@@ -143,8 +143,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Every code with its hint, for the documentation and its test. */
+/** Every code with its hint. */
 export const errorTable: Readonly<Record<ErrorCode, string>> = hints
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(hints, text)
+}
 
 /** True when the process has no descriptor left: that says nothing about the disk, nor about an upstream. */
 export function isOutOfDescriptors(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Branch, isBranch, type Topic } from '../advice/troubleshooting/symptom.ts'
-import { AppError, isAppError } from '../errors.ts'
+import { AppError, errorTable, isAppError, isErrorCode } from '../errors.ts'
 import { isStoreHash, parseBaseName, type StoreHash } from '../nix/store-path.ts'
 import { exitCodes, paint, print, printJson } from './output.ts'
 import { serverAddress } from './status.ts'
@@ -67,6 +67,13 @@ async function tell(text: string, { list, json }: Flags): Promise<void> {
   const { troubles } = await import('../advice/troubleshooting/tree.ts')
   const topics = text === '' ? [troubles] : findTopics(text)
   const [first] = topics
+  const code = text.trim().toUpperCase()
+  // Most errors need no more than what they say themselves.
+  if (first === undefined && isErrorCode(code)) {
+    if (json) printJson({ code, hint: errorTable[code] })
+    else print(`${code}: ${errorTable[code]}`)
+    return
+  }
   if (first === undefined)
     throw new AppError('BAD_USAGE', `no symptom fits "${text}"; see narwhal troubleshoot --list`)
   if (json) return printJson(topics.length === 1 ? first : topics)

@@ -187,9 +187,9 @@ export const options = {
     }),
     upstreamConnections: option({
       key: 'limits.upstream_connections',
-      kind: integer({ least: 1, most: 10_000, example: 64 }),
+      kind: integer({ least: 2, most: 10_000, example: 64 }),
       default: 64,
-      text: 'Connections to each upstream open at once.',
+      text: 'Connections to each upstream open at once. A quarter of them, one at least, NARs leave to narinfos.',
     }),
     maxDownloads: option({
       key: 'limits.max_downloads',

@@ -1,8 +1,13 @@
-import { writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { tempDir } from '../support/temp-dir.ts'
-import { runCommand } from './run-command.ts'
+import { main, runCommand } from './run-command.ts'
 
 const example = join(import.meta.dirname, '../../config/narwhal.toml')
 
@@ -69,6 +74,22 @@ test('a file that cannot be read is a failure, with a hint: exit code 3', async 
     expect(stderr).toContain(reason)
     expect(stderr).toContain('hint: ')
   }
+})
+
+test.runIf(existsSync('/dev/full'))('what a full disk does not take has failed', async () => {
+  const full = await open('/dev/full', 'w')
+  const child = spawn(process.execPath, [main, 'check-config', '--json'], {
+    env: { PATH: process.env.PATH ?? '' },
+    stdio: ['ignore', full.fd, 'pipe'],
+  })
+  const over = once(child, 'close')
+  const stderr = await text(child.stderr as Readable)
+  const [code] = await over
+  await full.close()
+  expect({ code, stderr }).toEqual({
+    code: 3,
+    stderr: expect.stringMatching(/^error: cannot write the output: ENOSPC.*\n$/),
+  })
 })
 
 test('what is piped has no colours, even where they are on by default', async () => {

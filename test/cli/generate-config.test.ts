@@ -9,6 +9,7 @@ import { testWith } from '../support/programs.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { runCommand } from './run-command.ts'
 
+const onLinux = test.runIf(process.platform === 'linux')
 const generate = (...args: string[]) => runCommand(['generate-config', ...args])
 const byHand = ['--ram', '4G', '--cores', '2', '--disk', 'hdd:500G:free=380G', '--link', '1G']
 const names = ['narwhal-client.nix', 'narwhal-server.nix', 'narwhal.toml', 'nix.conf']
@@ -53,6 +54,12 @@ describe('where it goes', () => {
     const { code, stderr } = await generate(...byHand, '-o', join(dir, 'file/x'))
     expect(code).toBe(3)
     expect(stderr).toContain('cannot write to')
+  })
+
+  onLinux('so is one where nothing can ever be made', async () => {
+    const { code, stderr } = await generate(...byHand, '-o', '/proc/narwhal')
+    expect(code).toBe(3)
+    expect(stderr).toContain('cannot write to /proc/narwhal: ENOENT')
   })
 
   test('--json is whole', async () => {

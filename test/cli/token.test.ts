@@ -48,9 +48,18 @@ test('a name is given once, and is a plain word', async () => {
   const again = await run('create', 'ci')
   expect([again.code, again.stdout]).toEqual([2, ''])
   for (const name of ['', '../x', 'a b', '-x']) expect((await run('create', name)).code).toBe(2)
-  for (const time of ['soon', '0s'])
-    expect((await run('create', 'x', '--expires', time)).code).toBe(2)
+  for (const time of ['soon', '0s', '99999999d']) {
+    const { code, stderr } = await run('create', 'x', '--expires', time)
+    expect([code, stderr]).toEqual([2, expect.stringContaining('Give a duration such as "12h"')])
+  }
   expect(await records()).toHaveLength(1)
+})
+
+test('where there is no file nothing is revoked, and none is made', async () => {
+  const { cwd, run } = await commands()
+  const { code, stderr } = await run('revoke', 'ci')
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/cannot use .*tokens\.json: ENOENT/)])
+  expect(await readdir(cwd)).toEqual([])
 })
 
 test('many at once lose nothing: who cannot have the file says so', async () => {

@@ -48,6 +48,17 @@ describe('in a pipe', () => {
     expect(JSON.parse(one.stdout)).toMatchObject({ id: 'nar-gone', codes: ['NAR_GONE'] })
   })
 
+  test('an error code without a symptom of its own says what to do, and that is no failure', async () => {
+    const { code, stdout } = await runCommand(['troubleshoot', 'upload_denied'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^UPLOAD_DENIED: Give a token that counts/)
+    const { stdout: data } = await runCommand(['troubleshoot', 'UPLOAD_DENIED', '--json'])
+    expect(JSON.parse(data)).toMatchObject({
+      code: 'UPLOAD_DENIED',
+      hint: expect.stringContaining('token'),
+    })
+  })
+
   test('a symptom stands alone: how to tell, why, what to do, source', async () => {
     const { code, stdout } = await runCommand(['troubleshoot', 'port-taken'])
     expect(code).toBe(0)

@@ -143,6 +143,17 @@ test('a NAR that no narinfo promises is fetched again by its name', async () => 
   expect((await readFile(at(orphan.url))).equals(await cache.bytesOf(orphan))).toBe(true)
 })
 
+test('a damaged NAR that no narinfo promises and no upstream has is lost, not out of reach', async () => {
+  const { cache, upstream, verify, at, flip, dataDir, isThere } = await prepared()
+  const [orphan] = cache.infos as NarInfos
+  await rm(at(narinfoOf(orphan)))
+  await rm(join(dataDir, 'index.sqlite'))
+  await flip(orphan.url)
+  upstream.script(`/${orphan.url}`, faults.status(404))
+  expect(await verify('--repair')).toMatchObject({ code: 1, damaged: 1, lost: 1, unreachable: 0 })
+  expect(await isThere(orphan)).toEqual([false, false])
+})
+
 test('a NAR that is gone is missed and fetched again, also where the index was lost', async () => {
   const { cache, verify, at, dataDir, expectAsAtOrigin } = await prepared()
   await rm(at(cache.twin.url))

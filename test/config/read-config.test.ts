@@ -226,6 +226,14 @@ test('an option in the wrong table is sent to the right one', () => {
   ])
 })
 
+test('an option whose name stands in several tables is sent to each of them', () => {
+  expect(told('level = "debug"\npriority = 1\n[cache]\nmax_concurrent = 1\n')).toEqual([
+    '1 level: belongs below [recompress], or below [log]',
+    '2 priority: belongs below [cache], or below [[upstream]]',
+    '4 cache.max_concurrent: belongs below [prefetch]',
+  ])
+})
+
 test('a table in place of a value and a value in place of a table are told', () => {
   expect(told('log = "debug"\n[data_dir]\nx = 1\n[[cache]]\nmemory = "1MiB"\n')).toEqual([
     '1 log: expected the table [log], found the text "debug"',

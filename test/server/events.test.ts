@@ -9,6 +9,7 @@ import { maxListeners } from '../../src/server/live.ts'
 import type { LiveReport } from '../../src/server/live-report.ts'
 import { atTestEnd } from '../support/at-test-end.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
+import { parseScrape, type Scrape } from '../support/prometheus.ts'
 import { requestRaw } from '../support/raw-http.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { eventsOf } from '../web/events-of.ts'
@@ -29,10 +30,11 @@ async function listen(url: string): Promise<IncomingMessage> {
   return response
 }
 
-async function listeners(url: string): Promise<number> {
-  const { body } = await requestRaw(`${url}/metrics`)
-  return Number(/^narwhal_event_listeners (\d+)$/m.exec(body.toString())?.[1])
+async function scrape(url: string): Promise<Scrape> {
+  return parseScrape((await requestRaw(`${url}/metrics`)).body.toString())
 }
+
+const listeners = async (url: string) => (await scrape(url)).value('narwhal_event_listeners')
 
 test('who listens gets the last hour, then a report every second', async () => {
   const { url } = await startNarwhal(nowhere)
@@ -65,6 +67,7 @@ test('no more may listen than have room, and the next is told to come again', as
   expect(next.header('retry-after')).toBe('5')
   expect(next.header('x-request-id')).toBeDefined()
   expect(await listeners(url)).toBe(maxListeners)
+  expect((await scrape(url)).value('narwhal_shed_requests_total')).toBe(1)
   for (const one of all) one.destroy()
   await expect.poll(() => listeners(url)).toBe(0)
 })

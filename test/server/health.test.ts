@@ -1,9 +1,11 @@
+import { rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { type HealthFacts, judgeHealth } from '../../src/server/health.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
+import { parseScrape } from '../support/prometheus.ts'
 import { requestRaw } from '../support/raw-http.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
 
@@ -97,6 +99,27 @@ test('a server whose upstreams are all down stays ready, and says what is wrong'
   expect(notes[1].message).toContain(new URL(upstream.url).host)
   expect((await requestRaw(`${narwhal.url}/healthz`)).status).toBe(200)
   await Promise.all(clients)
+})
+
+test('a server whose data directory is taken away stays ready, and still tells of itself', async () => {
+  const { narwhal, readiness } = await subject()
+  await expect.poll(readiness).toEqual({ status: 200, state: 'ready', notes: [] })
+  await rm(narwhal.dataDir, { recursive: true, force: true, maxRetries: 3 })
+  const codes = async () => {
+    const { status, state, notes } = await readiness()
+    return [status, state, ...notes.map(({ code }: { code: string }) => code)]
+  }
+  // Only what has failed a few times counts as sick.
+  await expect.poll(codes).toEqual([200, 'degraded', 'disk-unwritable'])
+  const metrics = await requestRaw(`${narwhal.url}/metrics`)
+  expect(metrics.status).toBe(200)
+  const now = parseScrape(metrics.body.toString())
+  expect(now.value('narwhal_storing')).toBe(0)
+  // What the file system has said last.
+  expect(now.value('narwhal_disk_free_bytes')).toBeGreaterThan(0)
+  const { status, body } = await requestRaw(`${narwhal.url}/api/v1/status`)
+  expect(status).toBe(200)
+  expect(JSON.parse(body.toString())).toMatchObject({ state: 'degraded' })
 })
 
 test('a server that stops is unready to whoever still gets an answer', async () => {

@@ -89,8 +89,17 @@ describe('a NAR response', () => {
   test('honours If-None-Match and If-Range by its ETag', async () => {
     const { url, bytes } = await subject()
     const etag = (await requestRaw(url)).header('etag') as string
-    const same = await requestRaw(url, { headers: [`If-None-Match: ${etag}`] })
-    expect(same.status).toBe(304)
+    for (const known of [etag, `W/${etag}`, `"other", ${etag}`, `"other",W/${etag} , "third"`]) {
+      const same = await requestRaw(url, { headers: [`If-None-Match: ${known}`] })
+      expect(same.status, known).toBe(304)
+      expect(same.header('etag')).toBe(etag)
+      expect(same.header('x-narwhal')).toBe('validator')
+    }
+    for (const unknown of ['"other"', `W/"other", "x${etag.slice(1)}`, etag.slice(1, -1)]) {
+      const whole = await requestRaw(url, { headers: [`If-None-Match: ${unknown}`] })
+      expect(whole.status, unknown).toBe(200)
+      expect(whole.body.equals(bytes)).toBe(true)
+    }
     const part = ['Range: bytes=0-9']
     const matching = await requestRaw(url, { headers: [...part, `If-Range: ${etag}`] })
     expect(matching.status).toBe(206)

@@ -321,6 +321,29 @@ describe('what goes with paths', () => {
     await expectSoundDataDir(stage.narwhal.dataDir)
   })
 
+  test('what may be neither pushed nor deleted says what else there is', async () => {
+    for (const hasTokens of [true, false]) {
+      const stage = await uploadStage({ hasTokens })
+      for (const answer of [
+        await stage.put('/metrics', 'x'),
+        await stage.delete(`/${stage.info.url}`),
+      ])
+        expect([answer.status, answer.header('allow')]).toEqual([405, 'GET, HEAD'])
+    }
+  })
+
+  test('a nix-cache-info is held against ours, also where it names no store', async () => {
+    const stage = await uploadStage()
+    const put = async (text: string) => {
+      const { status, body } = await stage.put('/nix-cache-info', text)
+      return [status, body.toString()]
+    }
+    expect(await put('StoreDir: /nix/store\n')).toEqual([200, ''])
+    const [nameless, otherStore] = [await put('Priority: 30\n'), await put('StoreDir: /x\n')]
+    expect(nameless).toEqual([400, expect.stringMatching(/for \/nix\/store.* says no StoreDir/)])
+    expect(otherStore).toEqual([400, expect.stringMatching(/for \/nix\/store.* is for \/x/)])
+  })
+
   test('a bomb is not unpacked', async () => {
     const stage = await uploadStage()
     const bomb = gzipSync(Buffer.alloc(200 * MiB))

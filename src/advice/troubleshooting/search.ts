@@ -1,4 +1,4 @@
-import { errorTable } from '../../errors.ts'
+import { isErrorCode } from '../../errors.ts'
 import { isBranch, type Symptom, type Topic } from './symptom.ts'
 import { symptomsOf, topicOf, troubles } from './tree.ts'
 
@@ -15,8 +15,7 @@ export function findTopics(text: string): readonly Topic[] {
   if (named !== undefined) return [named]
   const all = symptomsOf(troubles)
   const code = text.trim().toUpperCase()
-  if (Object.hasOwn(errorTable, code))
-    return all.filter(({ codes }) => codes?.some((one) => one === code))
+  if (isErrorCode(code)) return all.filter(({ codes }) => codes?.some((one) => one === code))
   const quoted = all.filter(({ said }) => said.some((message) => matches(message, text)))
   if (quoted.length > 0) return quoted
   const words = wordsOf(text)
