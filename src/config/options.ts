@@ -189,7 +189,7 @@ export const options = {
       key: 'limits.upstream_connections',
       kind: integer({ least: 2, most: 10_000, example: 64 }),
       default: 64,
-      text: 'Connections to each upstream open at once. A quarter of them, one at least, NARs leave to narinfos.',
+      text: 'Connections to each upstream open at once. A quarter of them, one at least, NARs leave to narinfos, and narinfos to NARs.',
     }),
     maxDownloads: option({
       key: 'limits.max_downloads',

@@ -7,6 +7,9 @@ const maxIntentsOfAll = 65_536
 /** What a client asked for longer ago says nothing about what it does now, unless it goes on with it. */
 const intentMs = 600_000
 
+/** A client that asks for no NAR for this long has got what it wanted. */
+const pauseMs = 60_000
+
 /**
  * One client, and the narinfos it has asked for lately and got: paths it may be about to download.
  *
@@ -18,7 +21,7 @@ export class Client {
   /** When each was asked for last, in the order of first asking. */
   readonly #intents = new Map<StoreHash, number>()
   lastSeen: number
-  /** Since when it downloads, with no pause as long as that; undefined before its first NAR. */
+  /** Since when it downloads without a pause; undefined before its first NAR. */
   #downloadsSince: number | undefined
   #lastNarAt = Number.NEGATIVE_INFINITY
   /** True once there were too many clients: whoever holds this one must get another. */
@@ -54,7 +57,7 @@ export class Client {
 
   /** Notes that the client asks for a NAR, or has got one. */
   noteNar(now: number): void {
-    if (now - this.#lastNarAt >= intentMs) this.#downloadsSince = now
+    if (now - this.#lastNarAt >= pauseMs) this.#downloadsSince = now
     this.#lastNarAt = now
     this.lastSeen = now
   }

@@ -6,6 +6,7 @@ import { widened } from './lanes-widened.ts'
 import { type FilledNar, type IntakeTools, NarIntake } from './nar-intake.ts'
 import type { NarOffer, NarPlan, Round } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
+import { OfferQueue, type Offers, onlyOne } from './offer-queue.ts'
 import { type OpenOffer, openFirst } from './open-first.ts'
 import { type Patience, persist } from './persist.ts'
 import { Prospects } from './prospects.ts'
@@ -94,14 +95,15 @@ async function tryOffers(
         await noteFault('', error)
       }
     }
-    let places: AsyncIterator<NarOffer> = queue
+    let places: Offers = queue
     if (!plan.fileHash) {
       // Two upstreams may have it in different bytes, so whose they will be must be known first.
-      const next = await queue.next()
-      if (next.done) throw nobodyHasIt()
-      if (next.value !== lastOffer) await intake.startOver()
-      lastOffer = next.value
-      places = onlyOnce(next.value)
+      await queue.ready()
+      const next = queue.take()
+      if (!next) throw nobodyHasIt()
+      if (next !== lastOffer) await intake.startOver()
+      lastOffer = next
+      places = onlyOne(next)
     }
     const from = intake.received
     const opened = await openFirst(places, {
@@ -114,6 +116,7 @@ async function tryOffers(
         throw new AppError('CORRUPT', `${name} sent nar/${file} damaged a moment ago`)
       },
       onFault({ upstream }, error) {
+        if (signal.aborted) return
         const known = asFault(error)
         noteTrouble(known)
         // Who breaks the protocol will do so again; of the rest of a file it may only not know how.
@@ -156,10 +159,6 @@ function absent({ file, record }: NarPlan): AppError {
   return new AppError('NAR_UNKNOWN', `no upstream has nar/${file.name}`)
 }
 
-async function* onlyOnce(offer: NarOffer): AsyncGenerator<NarOffer> {
-  yield offer
-}
-
 async function takeAll(
   { offer, body, abort }: OpenOffer,
   intake: NarIntake,
@@ -183,35 +182,6 @@ async function takeAll(
     isWhole = true
   } finally {
     if (!isWhole) abort.abort()
-  }
-}
-
-/** The places still to be tried. */
-class OfferQueue implements AsyncIterator<NarOffer> {
-  readonly #offers: AsyncIterator<NarOffer>
-  readonly #again: NarOffer[] = []
-  readonly #last: NarOffer[] = []
-
-  constructor(offers: AsyncIterable<NarOffer>) {
-    this.#offers = offers[Symbol.asyncIterator]()
-  }
-
-  /** To be tried again before all others. */
-  putBack(offer: NarOffer): void {
-    this.#again.push(offer)
-  }
-
-  /** To be tried again after all others. */
-  putLast(offer: NarOffer): void {
-    this.#last.push(offer)
-  }
-
-  async next(): Promise<IteratorResult<NarOffer>> {
-    const again = this.#again.pop()
-    if (again) return { done: false, value: again }
-    const next = await this.#offers.next()
-    const last = next.done ? this.#last.shift() : undefined
-    return last ? { done: false, value: last } : next
   }
 }
 

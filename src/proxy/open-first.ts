@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NarBody } from '../nix/source.ts'
 import type { NarOffer } from './nar-plan.ts'
+import type { Offers } from './offer-queue.ts'
 
 /** How long one upstream may take to begin before the next is asked as well. */
 const hedgeAfterMs = 2_000
@@ -35,7 +36,7 @@ type Event = OpenOffer | 'no body' | 'one more' | 'time for a rival'
  * @returns undefined when no place is left that has it
  */
 export async function openFirst(
-  offers: AsyncIterator<NarOffer>,
+  offers: Offers,
   { open, onFault, onAbsent, onSpare, urgent, signal }: Opening,
 ): Promise<OpenOffer | undefined> {
   const racing = new Map<AbortController, { offer: NarOffer; attempt: Promise<Event> }>()
@@ -63,11 +64,12 @@ export async function openFirst(
 
   /** Finding the next place may take a question to it: nobody who can answer waits for that. */
   async function takeNext(): Promise<Event> {
-    const next = await offers.next()
+    await offers.ready()
     coming = undefined
-    if (next.done) isExhausted = true
-    else if (isOver) onSpare(next.value)
-    else enter(next.value)
+    // It is for whoever goes on where this one ended.
+    const offer = isOver ? undefined : offers.take()
+    if (offer) enter(offer)
+    else isExhausted = true
     return 'one more'
   }
 

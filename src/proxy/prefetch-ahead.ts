@@ -18,6 +18,8 @@ interface AheadNar {
   isRunning: boolean
   /** True when the client seems to have no need of it: it takes no place in its window. */
   isPassed: boolean
+  /** False once it has waited for so long that others need not make room for it. */
+  isCounted: boolean
 }
 
 /** Keeps the books of what was fetched ahead: what runs, what waits to be asked for, what was in vain. */
@@ -37,6 +39,7 @@ export class AheadNars {
     return this.#nars.size
   }
 
+  /** What those take that have not waited for long. */
   get bytes(): number {
     return this.#bytes
   }
@@ -62,7 +65,16 @@ export class AheadNars {
   begin(file: string, bytes: number, client: Client): AheadNar {
     const since = performance.now()
     const run = undefined
-    const nar = { file, bytes, client, since, run, isRunning: true, isPassed: false }
+    const nar = {
+      file,
+      bytes,
+      client,
+      since,
+      run,
+      isRunning: true,
+      isPassed: false,
+      isCounted: true,
+    }
     this.#nars.set(file, nar)
     this.#bytes += bytes
     this.#running += 1
@@ -144,9 +156,15 @@ export class AheadNars {
    */
   expire(now: number, isDownloading: (client: Client) => boolean): void {
     for (const nar of [...this.#nars.values()]) {
-      const isStillComing = !nar.isPassed && isDownloading(nar.client)
-      if (!isStillComing && now - nar.since >= unaskedMs) this.#judgeWasted(nar, now)
+      if (now - nar.since < unaskedMs) continue
+      if (nar.isPassed || !isDownloading(nar.client)) this.#judgeWasted(nar, now)
+      else this.#discount(nar)
     }
+  }
+
+  #discount(nar: AheadNar): void {
+    if (nar.isCounted) this.#bytes -= nar.bytes
+    nar.isCounted = false
   }
 
   #judgeWasted(nar: AheadNar, now: number): void {
@@ -177,7 +195,7 @@ export class AheadNars {
   #remove(nar: AheadNar): void {
     if (this.#nars.get(nar.file) !== nar) return
     this.#nars.delete(nar.file)
-    this.#bytes -= nar.bytes
+    this.#discount(nar)
     this.#leaveWindow(nar)
     if (!nar.isRunning) return
     nar.isRunning = false

@@ -9,6 +9,7 @@ import type { Log, Telemetry } from '../telemetry.ts'
 import { directoryUpstream } from '../upstream/directory.ts'
 import { guarded } from '../upstream/guarded.ts'
 import { httpUpstream } from '../upstream/http.ts'
+import { inLine } from '../upstream/in-line.ts'
 import { observed } from '../upstream/observed.ts'
 
 /**
@@ -29,7 +30,10 @@ export async function openUpstreams(
         netrc,
       })
       return {
-        source: guarded(observed(source, telemetry), { log, now }),
+        source: inLine(
+          guarded(observed(source, telemetry), { log, now }),
+          config.limits.upstreamConnections,
+        ),
         counters: telemetry.upstream(source.name),
         priority: upstream.priority,
         keys: keyRing([...config.trustedPublicKeys, ...upstream.publicKeys]),

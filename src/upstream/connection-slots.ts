@@ -1,5 +1,5 @@
-/** Of the connections, NARs leave so many to narinfos: a slow NAR may hold its own for hours. */
-const shareForNarinfos = 0.25
+/** Of the connections, NARs leave so many to narinfos, and narinfos to NARs. */
+const shareForOthers = 0.25
 
 type Kind = 'narinfo' | 'nar'
 
@@ -9,17 +9,20 @@ interface Waiting {
 }
 
 /**
- * Divides the connections to one upstream. Who finds none free waits here, where he may leave, and
- * where the wait is not taken for the upstream's own.
+ * Divides the connections to one upstream: a slow NAR may hold its own for hours, and of narinfos
+ * there may be thousands. Who finds none free waits here, where he may leave.
  */
 export class ConnectionSlots {
-  readonly #most: Readonly<Record<Kind, number>>
+  readonly #connections: number
+  /** Of each kind. */
+  readonly #most: number
   readonly #taken: Record<Kind, number> = { narinfo: 0, nar: 0 }
   readonly #waiting = new Set<Waiting>()
 
   constructor(connections: number) {
-    const forNarinfos = Math.max(1, Math.floor(connections * shareForNarinfos))
-    this.#most = { narinfo: connections, nar: Math.max(1, connections - forNarinfos) }
+    const forOthers = Math.max(1, Math.floor(connections * shareForOthers))
+    this.#connections = connections
+    this.#most = Math.max(1, connections - forOthers)
   }
 
   /**
@@ -30,8 +33,8 @@ export class ConnectionSlots {
    */
   async take(kind: Kind, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()
-    if (!this.#isFree(kind)) await this.#turn(kind, signal)
-    else this.#taken[kind] += 1
+    if (this.#isFree(kind)) this.#taken[kind] += 1
+    else await this.#turn(kind, signal)
     let isHeld = true
     return () => {
       if (!isHeld) return
@@ -61,17 +64,17 @@ export class ConnectionSlots {
 
   #isFree(kind: Kind): boolean {
     const { narinfo, nar } = this.#taken
-    return this.#taken[kind] < this.#most[kind] && narinfo + nar < this.#most.narinfo
+    return this.#taken[kind] < this.#most && narinfo + nar < this.#connections
   }
 
-  /** Whoever waits for a narinfo goes first. */
+  /** Who came first goes first, of those whose kind has not its share yet. */
   #next(): void {
-    for (const kind of ['narinfo', 'nar'] as const)
-      for (const waiting of this.#waiting) {
-        if (waiting.kind !== kind || !this.#isFree(kind)) continue
-        this.#waiting.delete(waiting)
-        this.#taken[kind] += 1
-        waiting.begin()
-      }
+    for (const waiting of this.#waiting) {
+      if (!this.#isFree(waiting.kind)) continue
+      this.#waiting.delete(waiting)
+      this.#taken[waiting.kind] += 1
+      waiting.begin()
+      return
+    }
   }
 }

@@ -1,13 +1,11 @@
 import { rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors } from 'undici'
 import { AppError, isAppError, messageOf } from '../errors.ts'
-import { type NarInfo, parseNarInfo } from '../nix/narinfo.ts'
-import type { AskOptions, NarBody, NarRequest, Source } from '../nix/source.ts'
-import type { StoreHash } from '../nix/store-path.ts'
+import { parseNarInfo } from '../nix/narinfo.ts'
+import type { AskOptions, NarBody, Source } from '../nix/source.ts'
 import { locateNar } from '../policy/nar-location.ts'
 import { mayFollow } from '../policy/redirect.ts'
 import { parseRetryAfter } from '../policy/retry-after.ts'
-import { ConnectionSlots } from './connection-slots.ts'
 import { contentLength, contentRange, strongEtag } from './content-range.ts'
 import { readText } from './read-text.ts'
 
@@ -43,7 +41,6 @@ const throttling =
 export function httpUpstream(options: HttpUpstreamOptions): Source {
   const { name, url } = options
   const agent = openAgent(options)
-  const slots = new ConnectionSlots(options.maxConnections)
   const origin = new URL(url).origin
 
   async function get(
@@ -122,96 +119,66 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
     await response.body.dump({ limit: 64 * 1024 }).catch(() => undefined)
   }
 
-  async function askNarinfo(
-    hash: StoreHash,
-    signal: AbortSignal,
-    options: AskOptions | undefined,
-  ): Promise<NarInfo | undefined> {
-    const headers = {
-      accept: 'text/x-nix-narinfo',
-      'accept-encoding': 'identity',
-      ...purpose(options),
-    }
-    const response = await get(new URL(`${url}/${hash}.narinfo`), headers, signal)
-    if (await saysAbsent(response, `${hash}.narinfo`)) return undefined
-    if (response.statusCode !== 200) {
-      await discard(response)
-      throw statusFault(response, `${hash}.narinfo`)
-    }
-    try {
-      const info = parseNarInfo(await readText(response, maxNarinfoBytes))
-      locateNar(url, info.url)
-      return info
-    } catch (error) {
-      if (isAppError(error))
-        throw new AppError(error.code, `${name}: ${hash}.narinfo: ${error.message}`)
-      throw unreachable(error)
-    }
-  }
-
-  /** @param onEnd called once its connection is free again, where a body is returned */
-  async function openNar(
-    { url: narUrl, offset, length, etag }: NarRequest,
-    { signal, options, onEnd }: NarOpening,
-  ): Promise<NarBody | undefined> {
-    const headers: Record<string, string> = { 'accept-encoding': 'identity', ...purpose(options) }
-    const isPart = offset > 0 || length !== undefined
-    const last = length === undefined ? undefined : offset + length - 1
-    if (isPart) headers.range = `bytes=${offset}-${last ?? ''}`
-    if (isPart && etag !== undefined) headers['if-range'] = etag
-    const address = locateNar(url, narUrl)
-    const response = await get(address, headers, signal)
-    const { statusCode } = response
-    if (await saysAbsent(response, narUrl)) return undefined
-    const refuse = async (what: string) => {
-      response.body.on('error', () => undefined).destroy()
-      return malformed(`${what} for ${narUrl}`)
-    }
-    if (statusCode !== (isPart ? 206 : 200)) {
-      if (statusCode < 300) throw await refuse(`answered ${statusCode} to a range request`)
-      await discard(response)
-      throw statusFault(response, narUrl)
-    }
-    const encoding = response.headers['content-encoding']
-    if (encoding !== undefined && encoding !== 'identity')
-      throw await refuse(`sent Content-Encoding ${encoding}`)
-    const range = isPart ? contentRange(response.headers) : undefined
-    if (isPart && (range?.first !== offset || (last !== undefined && range.last !== last)))
-      throw await refuse(`sent the wrong range (${response.headers['content-range']})`)
-    const seen = strongEtag(response.headers)
-    if (etag !== undefined && seen !== undefined && seen !== etag)
-      throw await refuse('sent a part of another object')
-    response.body.once('close', onEnd)
-    const bytes = contentLength(response.headers)
-    const toEnd = bytes === undefined || length !== undefined ? undefined : offset + bytes
-    return { size: range?.total ?? toEnd, etag: seen, chunks: chunksOf(response.body) }
-  }
-
   return {
     name,
     hasLanes: options.maxConnections >= connectionsForLanes,
 
     async narinfo(hash, caller, options) {
-      const release = await slots.take('narinfo', caller)
+      // A narinfo is small: whoever drips it never trips the timers between two bytes.
+      const signal = AbortSignal.any([caller, AbortSignal.timeout(timeouts.narinfoMs)])
+      const headers = {
+        accept: 'text/x-nix-narinfo',
+        'accept-encoding': 'identity',
+        ...purpose(options),
+      }
+      const response = await get(new URL(`${url}/${hash}.narinfo`), headers, signal)
+      if (await saysAbsent(response, `${hash}.narinfo`)) return undefined
+      if (response.statusCode !== 200) {
+        await discard(response)
+        throw statusFault(response, `${hash}.narinfo`)
+      }
       try {
-        // A narinfo is small: whoever drips it never trips the timers between two bytes.
-        const signal = AbortSignal.any([caller, AbortSignal.timeout(timeouts.narinfoMs)])
-        return await askNarinfo(hash, signal, options)
-      } finally {
-        release()
+        const info = parseNarInfo(await readText(response, maxNarinfoBytes))
+        locateNar(url, info.url)
+        return info
+      } catch (error) {
+        if (isAppError(error))
+          throw new AppError(error.code, `${name}: ${hash}.narinfo: ${error.message}`)
+        throw unreachable(error)
       }
     },
 
-    async nar(request, signal, options) {
-      const release = await slots.take('nar', signal)
-      try {
-        const body = await openNar(request, { signal, options, onEnd: release })
-        if (!body) release()
-        return body
-      } catch (error) {
-        release()
-        throw error
+    async nar({ url: narUrl, offset, length, etag }, signal, options) {
+      const headers: Record<string, string> = { 'accept-encoding': 'identity', ...purpose(options) }
+      const isPart = offset > 0 || length !== undefined
+      const last = length === undefined ? undefined : offset + length - 1
+      if (isPart) headers.range = `bytes=${offset}-${last ?? ''}`
+      if (isPart && etag !== undefined) headers['if-range'] = etag
+      const address = locateNar(url, narUrl)
+      const response = await get(address, headers, signal)
+      const { statusCode } = response
+      if (await saysAbsent(response, narUrl)) return undefined
+      const refuse = async (what: string) => {
+        response.body.on('error', () => undefined).destroy()
+        return malformed(`${what} for ${narUrl}`)
       }
+      if (statusCode !== (isPart ? 206 : 200)) {
+        if (statusCode < 300) throw await refuse(`answered ${statusCode} to a range request`)
+        await discard(response)
+        throw statusFault(response, narUrl)
+      }
+      const encoding = response.headers['content-encoding']
+      if (encoding !== undefined && encoding !== 'identity')
+        throw await refuse(`sent Content-Encoding ${encoding}`)
+      const range = isPart ? contentRange(response.headers) : undefined
+      if (isPart && (range?.first !== offset || (last !== undefined && range.last !== last)))
+        throw await refuse(`sent the wrong range (${response.headers['content-range']})`)
+      const seen = strongEtag(response.headers)
+      if (etag !== undefined && seen !== undefined && seen !== etag)
+        throw await refuse('sent a part of another object')
+      const bytes = contentLength(response.headers)
+      const toEnd = bytes === undefined || length !== undefined ? undefined : offset + bytes
+      return { size: range?.total ?? toEnd, etag: seen, chunks: chunksOf(response.body) }
     },
 
     async probe(signal) {
@@ -253,12 +220,6 @@ export function httpUpstream(options: HttpUpstreamOptions): Source {
       body.on('error', () => undefined).destroy()
     }
   }
-}
-
-interface NarOpening {
-  readonly signal: AbortSignal
-  readonly options: AskOptions | undefined
-  readonly onEnd: () => void
 }
 
 /** The same answer, but not for longer than the signal lets wait; one that comes later is let go. */

@@ -124,4 +124,49 @@ describe('U2: an upstream', () => {
       expect(answer).toMatchObject({ status: 200, end: 'clean' })
     },
   )
+
+  faultTest(
+    'that is asked for more narinfos than it has connections: a NAR is not behind them all',
+    { config: '[limits]\nupstream_connections = 8\n' },
+    async (stage) => {
+      const { upstream } = stage
+      await stage.narinfo()
+      upstream.script(/0000\.narinfo$/, async (answer) => {
+        await wait(20)
+        return answer
+      })
+      let isOver = false
+      let asked = 0
+      const ask = async () => {
+        while (!isOver) {
+          asked += 1
+          await stage.get(`/${String(asked).padStart(28, '0')}0000.narinfo`)
+        }
+      }
+      const crowd = Array.from({ length: 25 }, ask)
+      await expect.poll(() => asked).toBeGreaterThan(50)
+      const nar = await stage.nar({ timeoutMs: 10_000 })
+      isOver = true
+      await Promise.all(crowd)
+      expect(nar).toMatchObject({ status: 200, end: 'clean' })
+    },
+  )
+
+  faultTest(
+    'that takes questions and says nothing: once it is known, those that wait for their turn hear so',
+    { upstreams: 2, config: '[limits]\nupstream_connections = 4\n' },
+    async (stage) => {
+      const { upstream } = stage
+      await stage.narinfo()
+      upstream.script(/0000\.narinfo$/, faults.silence())
+      const paths = Array.from(
+        { length: 60 },
+        (_, at) => `/${String(at).padStart(28, '0')}0000.narinfo`,
+      )
+      const answers = await Promise.all(paths.map((path) => stage.get(path)))
+      expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 404))
+      // Three at once, and three more that were asked before the first had failed for good.
+      expect(upstream.count(/0000\.narinfo$/)).toBeLessThan(20)
+    },
+  )
 })

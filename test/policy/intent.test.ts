@@ -21,7 +21,7 @@ describe('a client', () => {
     const client = clients.of('a', 0)
     client.note(hash(1), 0)
     client.note(hash(2), 500_000)
-    for (let now = 700_000; now < 5_000_000; now += 100_000) client.noteNar(now)
+    for (let now = 700_000; now < 5_000_000; now += 50_000) client.noteNar(now)
     expect(client.wanted(5_000_000)).toEqual(['2'])
     clients.tidy(5_000_000)
     expect(client.isForgotten).toBe(false)

@@ -11,31 +11,40 @@ async function takenBy(count: number, kind: 'nar' | 'narinfo', slots: Connection
   return releases
 }
 
-test('NARs leave a quarter to narinfos, and narinfos may have all', async () => {
+test('NARs leave a quarter to narinfos, and narinfos to NARs, whoever asks for how many', async () => {
   const slots = new ConnectionSlots(8)
   await takenBy(6, 'nar', slots)
   expect(await isOpen(slots.take('nar', never))).toBe(true)
-  await takenBy(2, 'narinfo', slots)
-  await takenBy(8, 'narinfo', new ConnectionSlots(8))
+  const narinfos = await takenBy(2, 'narinfo', slots)
+  const more = Array.from({ length: 10 }, () => slots.take('narinfo', never))
+  for (const release of narinfos) release()
+  for (const next of more) (await next)()
+  const others = new ConnectionSlots(8)
+  await takenBy(6, 'narinfo', others)
+  expect(await isOpen(others.take('narinfo', never))).toBe(true)
+  await takenBy(2, 'nar', others)
 })
 
-test('of a single connection each has it in turn, narinfos first', async () => {
-  const slots = new ConnectionSlots(1)
+test('of those that wait, who came first goes first', async () => {
+  const slots = new ConnectionSlots(2)
   const order: string[] = []
-  const [release] = await takenBy(1, 'nar', slots)
-  const all = (['nar', 'narinfo', 'nar'] as const).map(async (kind) => {
+  const releases = [...(await takenBy(1, 'nar', slots)), ...(await takenBy(1, 'narinfo', slots))]
+  const all = (['nar', 'narinfo', 'nar'] as const).map(async (kind, at) => {
     const end = await slots.take(kind, never)
-    order.push(kind)
+    order.push(`${kind} ${at}`)
     end()
   })
-  release?.()
-  release?.()
+  for (const release of releases) {
+    release()
+    release()
+  }
   await Promise.all(all)
-  expect(order).toEqual(['narinfo', 'nar', 'nar'])
+  expect(order.filter((one) => one.startsWith('nar '))).toEqual(['nar 0', 'nar 2'])
+  expect(order).toContain('narinfo 1')
 })
 
 test('who leaves while he waits takes nothing', async () => {
-  const slots = new ConnectionSlots(1)
+  const slots = new ConnectionSlots(2)
   const [release] = await takenBy(1, 'narinfo', slots)
   const leaving = new AbortController()
   const left = slots.take('narinfo', leaving.signal)
