@@ -7,6 +7,7 @@ import type { Log, Telemetry } from '../telemetry.ts'
 import { type Amount, formatSize, KiB, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
+import type { NarReader } from './nar-reader.ts'
 import { readNarinfo } from './narinfo-file.ts'
 import type { Origin } from './origin.ts'
 import { asOriginal } from './repacked.ts'
@@ -178,6 +179,30 @@ export class DiskRoom {
    */
   async remove(file: string): Promise<void> {
     await this.#options.turns.take(file, () => this.#removeNow(file))
+  }
+
+  /**
+   * Removes a NAR that is damaged, and says so; one that was pushed here is set aside.
+   *
+   * @param what is wrong with it
+   * @param reader who found that, where it took a while
+   * @returns false when its name leads to another file by now, which stays
+   * @throws the system's error
+   */
+  async lose(file: string, what: string, reader?: NarReader): Promise<boolean> {
+    const { layout, log, origin, turns } = this.#options
+    return turns.take(file, async () => {
+      if (reader && !(await reader.isAt?.(layout.nar(file)))) return false
+      const aside = await origin.setAside(file)
+      if (aside === undefined) log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
+      else
+        log.error(
+          { code: 'DISK', file },
+          `nar/${file} ${what}; it was pushed here: push it again. What there is of it: ${aside}`,
+        )
+      await this.#removeNow(file)
+      return true
+    })
   }
 
   /**

@@ -14,7 +14,7 @@ import { ForgivingIndex } from './forgiving-index.ts'
 import { IndexUpkeep } from './index-upkeep.ts'
 import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
-import { openWhole, type WholeNarReader } from './nar-reader.ts'
+import { type NarReader, openWhole, type WholeNarReader } from './nar-reader.ts'
 import { readNarinfo, readNarinfoNow } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
@@ -196,8 +196,8 @@ export class Disk {
     const promised = record?.narHash === undefined ? this.#promisedBytes(file) : undefined
     const bytes = promised ?? record?.bytes
     if (bytes === undefined ? reader.size === 0 : bytes !== reader.size) {
+      await this.lose(file, `has ${reader.size} bytes instead of ${bytes ?? 'some'}`, reader)
       reader.close()
-      await this.lose(file, `has ${reader.size} bytes instead of ${bytes ?? 'some'}`)
       return undefined
     }
     // While narinfos are still unknown, evicting it would leave theirs behind.
@@ -228,17 +228,15 @@ export class Disk {
     await this.#attempt('delete a NAR', () => this.#room.remove(file))
   }
 
-  /** Takes a NAR that turned out damaged out of `cache/`, and says so; the only copy is set aside. */
-  async lose(file: string, what: string): Promise<void> {
-    const aside = await this.origin.setAside(file)
-    if (aside === undefined)
-      this.#log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
-    else
-      this.#log.error(
-        { code: 'DISK', file },
-        `nar/${file} ${what}; it was pushed here: push it again. What there is of it: ${aside}`,
-      )
-    await this.remove(file)
+  /**
+   * Takes a NAR that turned out damaged out of `cache/`, and says so; the only copy is set aside.
+   *
+   * @param reader who found it damaged, where that took a while
+   * @returns false when its name leads to another file by now, which stays
+   */
+  async lose(file: string, what: string, reader?: NarReader): Promise<boolean> {
+    const lose = () => this.#room.lose(file, what, reader)
+    return (await this.#attempt('delete a damaged NAR', lose)) ?? true
   }
 
   /**

@@ -249,6 +249,7 @@ export class Download {
         download.#trim()
         download.#wake()
       },
+      isAt: async (path) => (await file?.isAt(path)) ?? false,
     }
   }
 
