@@ -66,6 +66,7 @@ export class Disk {
     this.#upkeep = new IndexUpkeep({
       ...{ index, layout, origin, log },
       remove: (file) => this.remove(file),
+      lose: (file, what) => this.lose(file, what),
       onFault: (error) => this.#blame('read cache/ into the index', error),
     })
     this.#health = new WriteHealth({

@@ -14,6 +14,8 @@ export interface UpkeepOptions {
   readonly log: Log
   /** Takes a NAR, with the narinfos that promise it, out of `cache/` and the index. */
   readonly remove: (file: string) => Promise<void>
+  /** The same for one that is damaged, which is not deleted where it was pushed here. */
+  readonly lose: (file: string, what: string) => Promise<unknown>
   /** Hears why `cache/` could not be read. */
   readonly onFault: (error: unknown) => void
 }
@@ -73,7 +75,7 @@ export class IndexUpkeep {
   }
 
   async #rebuild(): Promise<void> {
-    const { index, layout, origin, log, remove } = this.#options
+    const { index, layout, origin, log, remove, lose } = this.#options
     const { signal } = this.#stopping
     this.#isRead = false
     const filled = (await isSmall(layout.nars)) ? undefined : await this.#fill()
@@ -81,7 +83,7 @@ export class IndexUpkeep {
     let found = filled?.found
     if (!found || filled?.strays) {
       const readTime = (ms: number) => Math.min(ms, Date.now())
-      const more = await readCacheInto({ index, layout, signal, readTime, remove })
+      const more = await readCacheInto({ index, layout, signal, readTime, remove, lose })
       if (signal.aborted) return
       found = found ? addUp(found, more) : more
     }
