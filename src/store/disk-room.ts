@@ -8,10 +8,10 @@ import { type Amount, formatSize, KiB, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
 import type { NarReader } from './nar-reader.ts'
-import { readNarinfo } from './narinfo-file.ts'
+import { readNarinfo, writeNarinfo } from './narinfo-file.ts'
 import type { Origin } from './origin.ts'
 import { asOriginal } from './repacked.ts'
-import type { NarAge } from './sqlite-index.ts'
+import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
 const victimsPerBatch = 32
@@ -190,11 +190,20 @@ export class DiskRoom {
    * @throws the system's error
    */
   async lose(file: string, what: string, reader?: NarReader): Promise<boolean> {
-    const { layout, log, origin, turns } = this.#options
-    return turns.take(file, async () => {
+    const { index, layout, log, origin, turns } = this.#options
+    const isPushed = await origin.isMarked(file)
+    let originals: string[] = []
+    const isLost = await turns.take(file, async () => {
       if (reader && !(await reader.isAt?.(layout.nar(file)))) return false
+      const records = index.hashesOfFile(file).map((hash) => index.narinfo(hash))
+      originals = records
+        .flatMap((record) => record?.original?.file ?? [])
+        .filter((original) => index.nar(original))
       const aside = await origin.setAside(file)
-      if (aside === undefined) log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
+      if (originals.length > 0)
+        log.warn({ file }, `nar/${file} ${what}; it will be made again of its original`)
+      else if (aside === undefined)
+        log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
       else
         log.error(
           { code: 'DISK', file },
@@ -203,6 +212,9 @@ export class DiskRoom {
       await this.#removeNow(file)
       return true
     })
+    // Not within the turn: who makes a zstd form has its original's turn already.
+    if (isLost && isPushed) for (const original of originals) await origin.markAgain(original)
+    return isLost
   }
 
   /**
@@ -228,10 +240,14 @@ export class DiskRoom {
       const known = index.narinfo(hash)
       const record = known ?? (await readNarinfo(layout, hash))
       if (record && !known) index.putNarinfo(record)
-      await rm(layout.narinfo(hash), { force: true })
+      const original = record && (await this.#leadBack(record))
+      if (original === undefined) await rm(layout.narinfo(hash), { force: true })
       // Not before: the index must lead here for as long as the narinfo does. Without the zstd form,
       // what the upstream offers is what there is.
       if (record?.original) index.putNarinfo(asOriginal(record))
+      // It may have gone while the narinfo did not yet lead there.
+      if (original !== undefined && !index.nar(original))
+        await this.#removeLeading([hash], original)
     }
     await this.#removeLeading(this.#maybeLeadingTo(file), file)
     await rm(layout.nar(file), { force: true })
@@ -240,6 +256,25 @@ export class DiskRoom {
     // A rebuild may have come across others while the NAR was still there.
     const late = index.hashesOfFile(file).filter((hash) => !leading.includes(hash))
     await this.#removeLeading(late, file)
+  }
+
+  /**
+   * Lets a narinfo in `cache/` lead to the original of a zstd form that goes, where that is still here:
+   * without an index, it is all that is known of the path.
+   *
+   * @returns the original; undefined when the narinfo does not lead there
+   */
+  async #leadBack(record: NarinfoRecord): Promise<string | undefined> {
+    const { index, layout } = this.#options
+    const file = record.original?.file
+    if (file === undefined || !index.nar(file)) return undefined
+    const isWritten = await writeNarinfo(layout, asOriginal(record)).then(
+      () => true,
+      () => false,
+    )
+    if (!isWritten) return undefined
+    index.reinstate(file)
+    return file
   }
 
   async #removeLeading(hashes: readonly StoreHash[], file: string): Promise<void> {

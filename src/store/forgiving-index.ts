@@ -217,6 +217,10 @@ export class ForgivingIndex {
     this.#write((index) => index.supersede(file, now))
   }
 
+  reinstate(file: string): void {
+    this.#write((index) => index.reinstate(file))
+  }
+
   supersededNars(until: number, limit: number): string[] {
     return this.#try((index) => index.supersededNars(until, limit)) ?? []
   }
