@@ -82,6 +82,9 @@ async function verify(config: Config, flags: Flags): Promise<void> {
       })
       settled.push({ finding: whole, outcome })
       if (!outcome) return
+      // Whoever goes on after a kill need not look at it again.
+      pending = findings.slice(at + 1)
+      writeCursor(layout, { after, pending })
     }
     pending = []
   }
