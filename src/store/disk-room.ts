@@ -75,6 +75,7 @@ export class DiskRoom {
   /** What the filesystem said last, less what downloads that ended since may have taken of it. */
   #filesystem: { readonly stats: StatsFs; readonly at: number } | undefined
   #turn: Promise<unknown> = Promise.resolve()
+  #isStopping = false
 
   constructor(options: RoomOptions) {
     this.#options = options
@@ -169,6 +170,12 @@ export class DiskRoom {
    */
   async keepLimits(): Promise<void> {
     await this.#inTurn(() => this.#take(0))
+  }
+
+  /** Ends what is being evicted, which without its index would leave narinfos behind. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#turn
   }
 
   /**
@@ -345,11 +352,11 @@ export class DiskRoom {
     let freed = 0
     let files = 0
     let last: NarAge | undefined
-    while (freed < neededBytes || files < neededFiles) {
+    while (!this.#isStopping && (freed < neededBytes || files < neededFiles)) {
       const victims = index.narsByAge(last, victimsPerBatch)
       if (victims.length === 0) break
       for (const victim of victims) {
-        if (freed >= neededBytes && files >= neededFiles) break
+        if (this.#isStopping || (freed >= neededBytes && files >= neededFiles)) break
         last = victim
         if (!(await this.evict(victim.file))) continue
         freed += victim.bytes

@@ -165,7 +165,8 @@ export class Disk {
     const pushed = this.origin.isEmpty ? undefined : await this.narinfo(fresh.hash)
     if (pushed && (await this.origin.isMarked(pushed.file))) return fresh
     const record = inStepWith(this.#index.narinfo(fresh.hash), fresh)
-    this.#index.putNarinfo(record)
+    const { isInStep } = this.#upkeep
+    await this.#attempt('delete a narinfo', () => this.#writer.note(record, isInStep))
     if (this.#index.nar(record.file)?.narHash === narHash)
       await this.#putBeside(record.file, [record])
     return record
@@ -345,6 +346,7 @@ export class Disk {
     clearInterval(this.#flushing)
     this.#health.close()
     await this.#upkeep.stop()
+    await this.#room.stop()
     this.#room.flush()
     this.#index.close(this.#upkeep.isRead)
     this.#lock.release()

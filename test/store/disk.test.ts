@@ -1,4 +1,5 @@
-import { access, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { access, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
@@ -185,6 +186,48 @@ describe('a narinfo stands in cache/ only while its NAR does', () => {
       expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
     }
   })
+})
+
+for (const [what, prepare] of [
+  ['leads elsewhere', async () => undefined],
+  [
+    'leads elsewhere when the index has been lost',
+    async (disk: Disk) => {
+      await disk.close()
+      await rm(disk.layout.index)
+    },
+  ],
+] as const)
+  test(`a narinfo that ${what} by now is not left behind by the eviction of the NAR before`, async () => {
+    const dataDir = await tempDir('disk')
+    const before = await openIn(dataDir)
+    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+    const info = cache.infos[0] as NarInfo
+    await publish(before, cache, info)
+    await prepare(before)
+    const disk = what === 'leads elsewhere' ? before : await openIn(dataDir)
+    atTestEnd(() => disk.close())
+    const record = await recordOf(cache, info)
+    const file = `${'1'.repeat(52)}.nar.zst`
+    const text = record.text.replace(info.url, `nar/${file}`)
+    await disk.keep({ ...record, text, file }, formatHash(info.narHash))
+    await disk.ready
+    await disk.remove(fileOf(info))
+    expect(await brokenPromises(disk)).toEqual([])
+    expect((await disk.narinfo(record.hash))?.text).toBe(text)
+  })
+
+test('an eviction that is not over when the disk is closed leaves no narinfo without its NAR', async () => {
+  const disk = await openIn(await tempDir('disk'))
+  await disk.ready
+  const cache = await syntheticCache({ paths: 12, totalBytes: 100_000 })
+  for (const info of cache.infos) await publish(disk, cache, info)
+  const reserving = disk.reserve(GiB)
+  while (readdirSync(disk.layout.nars).length === 12) await new Promise(setImmediate)
+  await disk.close()
+  await reserving
+  expect((await readdir(disk.layout.nars)).length).toBeGreaterThan(0)
+  expect(await brokenPromises(disk)).toEqual([])
 })
 
 describe('a narinfo leads to the original again when its zstd form goes', () => {
