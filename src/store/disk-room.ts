@@ -6,6 +6,7 @@ import { bytesToEvict } from '../policy/room.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import { type Amount, formatSize, KiB, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
+import type { KeptParts } from './kept-parts.ts'
 import type { Layout } from './layout.ts'
 import type { NarReader } from './nar-reader.ts'
 import { readNarinfo, writeNarinfo } from './narinfo-file.ts'
@@ -32,6 +33,7 @@ export interface RoomOptions {
   /** One turn for each NAR file: what is in `cache/` of a file and its narinfos changes together. */
   readonly turns: Turns
   readonly origin: Origin
+  readonly parts: KeptParts
   readonly log: Log
   readonly telemetry: Telemetry
 }
@@ -169,6 +171,7 @@ export class DiskRoom {
    * @throws the system's error
    */
   async keepLimits(): Promise<void> {
+    await this.#options.parts.drop(0)
     await this.#inTurn(() => this.#take(0))
   }
 
@@ -319,7 +322,8 @@ export class DiskRoom {
   /** What must be evicted for so many bytes more; no eviction is enough where bytes are undefined. */
   #lackIn(filesystem: StatsFs, incomingBytes: number) {
     const space = this.#spaceOf(filesystem)
-    const neededBytes = bytesToEvict({ ...space, usedBytes: space.bytes, incomingBytes })
+    const usedBytes = space.bytes + this.#options.parts.bytes
+    const neededBytes = bytesToEvict({ ...space, usedBytes, incomingBytes })
     const { files, ffree } = filesystem
     // Filesystems that make inodes as they need them have none to count.
     const hasInodes = files === 0 || ffree >= filesPerDownload * (this.#reservations + 1)
@@ -348,8 +352,9 @@ export class DiskRoom {
 
   async #evict(neededBytes: number, neededFiles: number): Promise<void> {
     this.flush()
-    const { index, log, telemetry } = this.#options
-    let freed = 0
+    const { index, log, parts, telemetry } = this.#options
+    const ofParts = await parts.drop(neededBytes)
+    let freed = ofParts
     let files = 0
     let last: NarAge | undefined
     while (!this.#isStopping && (freed < neededBytes || files < neededFiles)) {
@@ -365,7 +370,8 @@ export class DiskRoom {
         telemetry.evictedBytes += victim.bytes
       }
     }
+    const bytes = freed - ofParts
     if (files > 0)
-      log.info({ files, bytes: freed }, `evicted ${files} NARs, ${formatSize(freed)}, to make room`)
+      log.info({ files, bytes }, `evicted ${files} NARs, ${formatSize(bytes)}, to make room`)
   }
 }

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
-import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import type { Amount } from '../units.ts'
@@ -12,10 +11,11 @@ import { DiskRoom, type Reservation, type Space } from './disk-room.ts'
 import { Download } from './download.ts'
 import { ForgivingIndex } from './forgiving-index.ts'
 import { IndexUpkeep } from './index-upkeep.ts'
+import { KeptParts } from './kept-parts.ts'
 import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
 import { type NarReader, openWhole, type WholeNarReader } from './nar-reader.ts'
-import { readNarinfo, readNarinfoNow } from './narinfo-file.ts'
+import { readNarinfo, readNarinfoNow, sizesPromisedBy } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
@@ -40,6 +40,8 @@ export class Disk {
   readonly zstdForms: ZstdForms
   /** What was pushed here. */
   readonly origin: Origin
+  /** What downloads that broke off have left. */
+  readonly parts: KeptParts
   readonly #lock: Lock
   readonly #index: ForgivingIndex
   readonly #upkeep: IndexUpkeep
@@ -49,7 +51,7 @@ export class Disk {
   readonly #log: Log
   readonly #flushing: NodeJS.Timeout
 
-  private constructor({ layout, lock, denial }: DataDir, options: DiskOptions) {
+  private constructor({ layout, lock, denial, parts }: DataDir, options: DiskOptions) {
     const { maxSize, minFree, log, telemetry } = options
     this.layout = layout
     this.#lock = lock
@@ -75,7 +77,11 @@ export class Disk {
       onRecovery: () => this.#upkeep.rebuildWhereNeeded(),
     })
     if (denial !== undefined) this.#health.giveUp(denial)
-    this.#room = new DiskRoom({ layout, index, turns, origin, maxSize, minFree, log, telemetry })
+    this.parts = new KeptParts(parts)
+    this.#room = new DiskRoom({
+      ...{ layout, index, turns, origin, maxSize, minFree, log, telemetry },
+      parts: this.parts,
+    })
     this.zstdForms = new ZstdForms({ disk: this, index, origin, turns })
     this.#flushing = setInterval(() => {
       this.#room.flush()
@@ -195,10 +201,11 @@ export class Disk {
       return undefined
     }
     // Of a file that no NarHash was held against, the index may know only how long it was found.
-    const promised = record?.narHash === undefined ? this.#promisedBytes(file) : undefined
-    const bytes = promised ?? record?.bytes
-    if (bytes === undefined ? reader.size === 0 : bytes !== reader.size) {
-      await this.lose(file, `has ${reader.size} bytes instead of ${bytes ?? 'some'}`, reader)
+    const promised = record?.narHash ? [] : sizesPromisedBy(this.narinfosOfFile(file))
+    const sizes = promised.length > 0 || !record ? promised : [record.bytes]
+    if (sizes.length > 0 ? !sizes.includes(reader.size) : reader.size === 0) {
+      const wanted = sizes.join(' or ') || 'some'
+      await this.lose(file, `has ${reader.size} bytes instead of ${wanted}`, reader)
       reader.close()
       return undefined
     }
@@ -262,6 +269,7 @@ export class Disk {
     mayResume: boolean,
   ): Promise<Download> {
     const path = mayResume ? this.layout.part(file) : this.layout.unfinished(file)
+    if (mayResume) await this.parts.take(path)
     const create = () => (mayResume ? Download.resume(path, size) : Download.create(path, size))
     const onDisk = this.#health.isStoring ? await this.#attempt('begin a file', create) : undefined
     const download = onDisk ?? this.startPassing(file, size)
@@ -356,15 +364,6 @@ export class Disk {
   async #putBeside(file: string, records: readonly NarinfoRecord[]): Promise<void> {
     if (this.isStoring)
       await this.#attempt('keep a narinfo', () => this.#writer.putBeside(file, records))
-  }
-
-  /** How long the narinfos of a file say it is; undefined where none says it. */
-  #promisedBytes(file: string): number | undefined {
-    for (const { text } of this.narinfosOfFile(file)) {
-      const { fileSize } = parseNarInfo(text)
-      if (fileSize !== undefined) return fileSize
-    }
-    return undefined
   }
 
   /** A file that got its name just before a crash, or was put there by hand. */
