@@ -129,7 +129,7 @@ export class Disk {
 
   /** False while the index may lack some of what is in `cache/`. */
   get isIndexComplete(): boolean {
-    return this.#upkeep.isRead
+    return this.#upkeep.isInStep
   }
 
   /** Settles once the whole of `cache/` is in the index. */

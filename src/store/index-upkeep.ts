@@ -61,7 +61,10 @@ export class IndexUpkeep {
     if (!index.beginRebuild()) return
     this.#isRebuilding = true
     this.#rebuilding = this.#rebuild()
-      .catch(onFault)
+      .catch((error: unknown) => {
+        index.failRebuild()
+        onFault(error)
+      })
       .finally(() => {
         this.#isRebuilding = false
         this.#rebuildAfter = performance.now() + pauseMs
