@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/config.ts'
 import { formatSize, parseDuration } from '../units.ts'
 import { addConfigFlags, loadConfigFrom } from './load-config.ts'
-import { openDataDir } from './open-data-dir.ts'
+import { openDataDir, requireWholeIndex, requireWritable } from './open-data-dir.ts'
 import { paint, print, printJson, tell } from './output.ts'
 
 interface Flags {
@@ -39,6 +39,8 @@ async function gc(
 ): Promise<void> {
   const disk = await openDataDir(config)
   try {
+    if (!dryRun) requireWritable(disk)
+    requireWholeIndex(disk)
     const { maxBytes, bytes, freeBytes, minFreeBytes } = await disk.space()
     const limits = {
       maxBytes: Math.min(maxBytes, bytes + freeBytes - minFreeBytes),

@@ -28,3 +28,19 @@ export async function openDataDir({ cache, dataDir }: Config): Promise<Disk> {
     throw new AppError('IN_USE', `a narwhal is using ${dataDir}`, { cause: error })
   }
 }
+
+/**
+ * Refuses to go by an index that may lack some of what is in `cache/`: it could not be read, or may
+ * not be written.
+ *
+ * @throws AppError DISK
+ */
+export function requireWholeIndex({ isIndexComplete, layout }: Disk): void {
+  if (!isIndexComplete)
+    throw new AppError('DISK', `the index of ${layout.root} cannot be brought in step with cache/`)
+}
+
+/** @throws AppError DISK where nothing may be changed */
+export function requireWritable({ isStoring, layout }: Disk): void {
+  if (!isStoring) throw new AppError('DISK', `the data directory ${layout.root} cannot be written`)
+}

@@ -6,7 +6,7 @@ import { type Finding, type VerifyStep, verifyCache } from '../proxy/verify-cach
 import { readSigningKey } from '../server/open-upload.ts'
 import { layoutOf } from '../store/layout.ts'
 import { addConfigFlags, loadConfigFrom } from './load-config.ts'
-import { openDataDir } from './open-data-dir.ts'
+import { openDataDir, requireWritable } from './open-data-dir.ts'
 import { beginning, readCursor, removeCursor, writeCursor } from './verify/cursor.ts'
 import { Progress } from './verify/progress.ts'
 import type { Refetch } from './verify/refetch.ts'
@@ -82,11 +82,15 @@ async function verify(config: Config, flags: Flags): Promise<void> {
       })
       settled.push({ finding: whole, outcome })
       if (!outcome) return
+      // Whoever goes on after a kill need not look at it again.
+      pending = findings.slice(at + 1)
+      writeCursor(layout, { after, pending })
     }
     pending = []
   }
 
   try {
+    if (flags.repair) requireWritable(disk)
     refetch = await openRefetch?.(config, { disk, check, signal })
     await settle([...pending, ...(await findWidows(disk, before))])
     const arrived = refetch?.arrived ?? new Set()

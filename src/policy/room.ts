@@ -1,5 +1,5 @@
 export interface RoomFacts {
-  /** Bytes of NARs kept. */
+  /** Bytes of NARs kept, and of what downloads that broke off have left. */
   readonly usedBytes: number
   /** Of these, what may not be evicted. */
   readonly originBytes?: number
@@ -13,7 +13,8 @@ export interface RoomFacts {
 }
 
 /**
- * Says how many bytes must be evicted before `incomingBytes` may be written.
+ * Says how many bytes must be evicted before `incomingBytes` may be written; where nothing comes in, how
+ * many of those that are too many can be.
  *
  * @returns 0 when there is room; undefined when no eviction can make enough room
  */
@@ -21,5 +22,7 @@ export function bytesToEvict(facts: RoomFacts): number | undefined {
   const overCap = facts.usedBytes + facts.reservedBytes + facts.incomingBytes - facts.maxBytes
   const overDisk = facts.minFreeBytes + facts.reservedBytes + facts.incomingBytes - facts.freeBytes
   const needed = Math.max(0, overCap, overDisk)
-  return needed > facts.usedBytes - (facts.originBytes ?? 0) ? undefined : needed
+  const evictable = facts.usedBytes - (facts.originBytes ?? 0)
+  if (needed <= evictable) return needed
+  return facts.incomingBytes > 0 ? undefined : evictable
 }

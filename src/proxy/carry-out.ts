@@ -61,7 +61,8 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   } finally {
     await room.settle()
     const mayBeResumed = isWorthKeeping && download.written > 0
-    if (!run.isKept && !mayBeResumed) await download.unlink()
+    if (mayBeResumed) await disk.parts.keep(download.path)
+    else if (!run.isKept) await download.unlink()
   }
 }
 

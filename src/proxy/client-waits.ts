@@ -61,6 +61,7 @@ export class ClientWaits {
         this.#waits.delete(wait)
         reader.close()
       },
+      isAt: async (path) => (await reader.isAt?.(path)) ?? false,
     }
   }
 

@@ -39,7 +39,7 @@ export async function confirmKept(file: string, bytes: number, tools: ConfirmToo
     return
   }
   log.error({ code: 'CORRUPT', file }, `removed nar/${file}: ${verdict.reason}`)
-  await disown(file, tools)
+  await disown(file, verdict.reason, tools)
 }
 
 /** Notes that a NAR on the disk is what its narinfos say. */
@@ -53,8 +53,12 @@ export async function noteRight(file: string, disk: Disk): Promise<void> {
 }
 
 /** Takes a NAR out that is not what its narinfos say, and with it those narinfos. */
-export async function disown(file: string, { disk, narinfos }: Keepers): Promise<void> {
+export async function disown(
+  file: string,
+  why: string,
+  { disk, narinfos }: Keepers,
+): Promise<void> {
   const records = disk.narinfosOfFile(file)
-  await disk.remove(file)
+  await disk.lose(file, `is wrong: ${why}`)
   for (const record of records) await narinfos.disbelieve(record)
 }

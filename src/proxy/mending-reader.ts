@@ -5,12 +5,19 @@ export interface Mending {
   /** True when every copy of the file has the same bytes, so that the rest of another one fits. */
   readonly isSameEverywhere: boolean
   /**
+   * Gives up the file on the disk that is being read.
+   *
+   * @param what is wrong with it
+   * @returns false when another has its name by now, which stays
+   */
+  readonly giveUp: (what: string, reader: NarReader) => Promise<boolean>
+  /**
    * Opens the NAR anew.
    *
-   * @param what is wrong with the file on the disk, which is to be given up; undefined when nothing is
+   * @param isGivenUp true when there can be none on the disk
    * @returns undefined when it is certainly absent
    */
-  readonly reopen: (what: string | undefined) => Promise<NarReader | undefined>
+  readonly reopen: (isGivenUp: boolean) => Promise<NarReader | undefined>
 }
 
 /** Each time the file is fetched from its beginning. */
@@ -30,8 +37,9 @@ export function mendingReader(first: NarReader, mending: Mending): NarReader {
     if (mends >= maxMends || (hasHadBytes && !mending.isSameEverywhere))
       throw new AppError('DISK', `a NAR being sent ${what ?? 'went on without this reader'}`)
     mends += 1
+    const isGivenUp = what !== undefined && (await mending.giveUp(what, current))
     current.close()
-    const fresh = await mending.reopen(what)
+    const fresh = await mending.reopen(isGivenUp)
     if (!fresh) throw new AppError('NAR_GONE', 'no upstream has the rest of a NAR being sent')
     current = fresh
     if (closed) fresh.close()
@@ -55,6 +63,7 @@ export function mendingReader(first: NarReader, mending: Mending): NarReader {
       closed = true
       current.close()
     },
+    isAt: async (path) => (await current.isAt?.(path)) ?? false,
   }
 
   /** @returns bytes read, or what is wrong with the file, or undefined when it has moved on */

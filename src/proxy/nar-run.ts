@@ -75,6 +75,7 @@ export class NarRun {
         const isMostlyDone = size !== undefined && written >= size * finishFrom
         if (readers === 0 && !isMostlyDone) this.#abandon.abort()
       },
+      isAt: async (path) => (await reader.isAt?.(path)) ?? false,
     }
   }
 

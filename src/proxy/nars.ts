@@ -269,11 +269,14 @@ export class Nars {
 
   /** What turns out damaged on the disk while it is sent is fetched again for the same request. */
   #mending(file: NarFile, reader: NarReader): NarReader {
+    const { disk } = this.#options
     return mendingReader(reader, {
       isSameEverywhere: file.shape === 'file' || file.compression === 'none',
-      reopen: async (what) => {
-        if (what !== undefined) await this.#options.disk.lose(file.name, what)
-        return (await this.#follow(file))?.reader
+      giveUp: (what, damaged) => disk.lose(file.name, what, damaged),
+      reopen: async (isGivenUp) => {
+        // Another reader may have had it fetched again.
+        const kept = isGivenUp ? undefined : await disk.openNar(file.name, Date.now())
+        return kept ?? (await this.#follow(file))?.reader
       },
     })
   }

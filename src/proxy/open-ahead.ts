@@ -93,6 +93,7 @@ async function begun(reader: WholeNarReader): Promise<WholeNarReader> {
         return first.copy(into, 0, position)
       },
       close: () => reader.close(),
+      isAt: async (path) => (await reader.isAt?.(path)) ?? false,
     }
   } catch (error) {
     reader.close()

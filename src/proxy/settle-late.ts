@@ -31,7 +31,7 @@ export async function settleLate(
       log.error({ code: 'CORRUPT', file, upstream: from }, `removed nar/${file}: ${found.reason}`)
       quarantine.add(from, file)
       quarantine.taint(file)
-      await disown(file, { disk, narinfos })
+      await disown(file, found.reason, { disk, narinfos })
       return
     }
     await noteRight(file, disk)

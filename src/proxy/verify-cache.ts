@@ -26,6 +26,8 @@ export interface Finding {
   /** Those that promise it, or the one that is damaged itself. */
   readonly narinfos: readonly StoreHash[]
   readonly nar: string | undefined
+  /** True where a repair is to bring back what was pushed here. */
+  readonly wasPushed?: boolean
 }
 
 export interface VerifyStep {
@@ -61,7 +63,8 @@ export interface Checked {
  * NARs are read whole, hashed, and unpacked. A damaged NAR is told once, however many narinfos
  * promise it; what is taken out of `cache/` while it runs is passed over.
  *
- * @throws the system's error when a directory cannot be read
+ * @throws the system's error when a directory cannot be read, or when an error says nothing about the
+ *   file it came of, such as too many open files
  */
 export async function* verifyCache(options: VerifyOptions): AsyncGenerator<VerifyStep> {
   const { layout, after, arrived } = options
@@ -121,6 +124,7 @@ async function checkNarinfo(name: string, options: CheckOptions): Promise<Checke
  * Checks a narinfo and the NAR it promises.
  *
  * @returns undefined when the narinfo is not there
+ * @throws the system's error when that says nothing about the files, such as too many open files
  */
 export async function checkPath(
   hash: StoreHash,
@@ -137,7 +141,7 @@ export async function checkPath(
     info = parseNarInfo(await readFile(layout.narinfo(hash), 'utf8'))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    return damaged(messageOf(error))
+    return damaged(damageOf(error))
   }
   const untrusted: Finding[] = []
   try {
@@ -173,16 +177,19 @@ async function whyWrong(
     const verdict = await checker.check({ path, compression, narHash, narSize }).finish(size)
     return { why: verdict.ok ? undefined : verdict.reason, bytes: size }
   } catch (error) {
-    if (isAppError(error, 'CHECK_FAILED')) throw error
-    return { why: messageOf(error), bytes: 0 }
+    return { why: damageOf(error), bytes: 0 }
   }
 }
 
-/** Checks a NAR that no narinfo promises: its name may say what its bytes must be. */
-async function checkNar(
+/**
+ * Checks a NAR that no narinfo promises: its name may say what its bytes must be.
+ *
+ * @throws the system's error when that says nothing about the file, such as too many open files
+ */
+export async function checkNar(
   name: string,
   isPromised: (name: string) => boolean,
-  { layout }: CheckOptions,
+  { layout }: Pick<CheckOptions, 'layout'>,
 ): Promise<Checked> {
   const file = `nar/${name}`
   const parsed = parseNarFile(name)
@@ -201,10 +208,25 @@ async function checkNar(
     if (parsed.shape === 'file' && formatHash(seen) !== formatHash(parsed.fileHash))
       return damaged(`has hash ${formatHash(seen)}`)
   } catch (error) {
-    return damaged(messageOf(error))
+    return damaged(damageOf(error))
   }
   const why = 'no narinfo promises it; it is served, and checked when its narinfo is known'
   return { findings: [{ ...about, kind: 'orphan', why }], bytes }
+}
+
+/** Errors of a file that is gone or cannot be read, and of what is no file. */
+const ofTheFile = new Set(['ENOENT', 'EIO', 'EUCLEAN', 'EISDIR', 'ELOOP', 'ENXIO'])
+
+/**
+ * Says what an error tells of a file.
+ *
+ * @throws the error when it says nothing about the file, such as too many open files
+ */
+function damageOf(error: unknown): string {
+  const { code = '' } = error as NodeJS.ErrnoException
+  const isOfContents = isAppError(error) && !isAppError(error, 'CHECK_FAILED')
+  if (isOfContents || ofTheFile.has(code)) return messageOf(error)
+  throw error
 }
 
 function foreign(file: string): Finding {

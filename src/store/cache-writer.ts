@@ -4,7 +4,7 @@ import type { Download } from './download.ts'
 import { moveInto } from './durable.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
-import { writeNarinfo } from './narinfo-file.ts'
+import { readNarinfo, writeNarinfo } from './narinfo-file.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
@@ -64,6 +64,29 @@ export class CacheWriter {
     await turns.take(file, async () => {
       if (!index.nar(file)) return
       for (const record of narinfos) await this.#put(record)
+    })
+  }
+
+  /**
+   * Notes a narinfo in the index. One that leads elsewhere is taken out of `cache/` first: the eviction
+   * of its NAR would not find it any more.
+   *
+   * @param isInStep false where one may stand in `cache/` that the index does not know yet
+   * @throws the system's error; then the index still knows what it knew
+   */
+  async note(record: NarinfoRecord, isInStep: boolean): Promise<void> {
+    const { layout, index, turns } = this.#parts
+    const known = index.entry(record.hash)
+    const before = known ?? (isInStep ? undefined : await readNarinfo(layout, record.hash))
+    if (!before || before.file === record.file) {
+      index.putNarinfo(record)
+      return
+    }
+    await turns.take(before.file, async () => {
+      const standing = await readNarinfo(layout, record.hash)
+      if (standing && standing.file !== record.file)
+        await rm(layout.narinfo(record.hash), { force: true })
+      index.putNarinfo(record)
     })
   }
 

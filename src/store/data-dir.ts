@@ -4,6 +4,7 @@ import { AppError, isAppError, messageOf } from '../errors.ts'
 import { printCacheInfo } from '../nix/cache-info.ts'
 import type { Log } from '../telemetry.ts'
 import { writeWhole } from './durable.ts'
+import type { Part } from './kept-parts.ts'
 import { createDirectories, type Layout, layoutOf } from './layout.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { tidyTemporaries } from './tidy-temporaries.ts'
@@ -20,6 +21,8 @@ export interface DataDir {
   readonly lock: Lock
   /** Why nothing can be written to it; undefined where it can. */
   readonly denial: string | undefined
+  /** What earlier downloads left, the oldest first. */
+  readonly parts: readonly Part[]
 }
 
 /**
@@ -37,11 +40,9 @@ export async function takeDataDir<T>(
   if (denial === undefined) await createDirectories(layout)
   const lock = denial === undefined ? takeLock(layout.lock) : takeLockIfPossible(layout.lock)
   try {
-    if (denial === undefined) {
-      await tidyTemporaries(layout, Date.now())
-      await writeCacheInfo(layout, options)
-    }
-    return work({ layout, lock, denial })
+    const parts = denial === undefined ? await tidyTemporaries(layout, Date.now()) : []
+    if (denial === undefined) await writeCacheInfo(layout, options)
+    return work({ layout, lock, denial, parts })
   } catch (cause) {
     lock.release()
     throw new AppError(

@@ -6,11 +6,13 @@ import { bytesToEvict } from '../policy/room.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import { type Amount, formatSize, KiB, resolveAmount } from '../units.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
+import type { KeptParts } from './kept-parts.ts'
 import type { Layout } from './layout.ts'
-import { readNarinfo } from './narinfo-file.ts'
+import type { NarReader } from './nar-reader.ts'
+import { readNarinfo, writeNarinfo } from './narinfo-file.ts'
 import type { Origin } from './origin.ts'
 import { asOriginal } from './repacked.ts'
-import type { NarAge } from './sqlite-index.ts'
+import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
 const victimsPerBatch = 32
@@ -31,6 +33,7 @@ export interface RoomOptions {
   /** One turn for each NAR file: what is in `cache/` of a file and its narinfos changes together. */
   readonly turns: Turns
   readonly origin: Origin
+  readonly parts: KeptParts
   readonly log: Log
   readonly telemetry: Telemetry
 }
@@ -74,6 +77,7 @@ export class DiskRoom {
   /** What the filesystem said last, less what downloads that ended since may have taken of it. */
   #filesystem: { readonly stats: StatsFs; readonly at: number } | undefined
   #turn: Promise<unknown> = Promise.resolve()
+  #isStopping = false
 
   constructor(options: RoomOptions) {
     this.#options = options
@@ -167,7 +171,14 @@ export class DiskRoom {
    * @throws the system's error
    */
   async keepLimits(): Promise<void> {
+    await this.#options.parts.drop(0)
     await this.#inTurn(() => this.#take(0))
+  }
+
+  /** Ends what is being evicted, which without its index would leave narinfos behind. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#turn
   }
 
   /**
@@ -178,6 +189,42 @@ export class DiskRoom {
    */
   async remove(file: string): Promise<void> {
     await this.#options.turns.take(file, () => this.#removeNow(file))
+  }
+
+  /**
+   * Removes a NAR that is damaged, and says so; one that was pushed here is set aside.
+   *
+   * @param what is wrong with it
+   * @param reader who found that, where it took a while
+   * @returns false when its name leads to another file by now, which stays
+   * @throws the system's error
+   */
+  async lose(file: string, what: string, reader?: NarReader): Promise<boolean> {
+    const { index, layout, log, origin, turns } = this.#options
+    const isPushed = await origin.isMarked(file)
+    let originals: string[] = []
+    const isLost = await turns.take(file, async () => {
+      if (reader && !(await reader.isAt?.(layout.nar(file)))) return false
+      const records = index.hashesOfFile(file).map((hash) => index.narinfo(hash))
+      originals = records
+        .flatMap((record) => record?.original?.file ?? [])
+        .filter((original) => index.nar(original))
+      const aside = await origin.setAside(file)
+      if (originals.length > 0)
+        log.warn({ file }, `nar/${file} ${what}; it will be made again of its original`)
+      else if (aside === undefined)
+        log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
+      else
+        log.error(
+          { code: 'DISK', file },
+          `nar/${file} ${what}; it was pushed here: push it again. What there is of it: ${aside}`,
+        )
+      await this.#removeNow(file)
+      return true
+    })
+    // Not within the turn: who makes a zstd form has its original's turn already.
+    if (isLost && isPushed) for (const original of originals) await origin.markAgain(original)
+    return isLost
   }
 
   /**
@@ -203,10 +250,14 @@ export class DiskRoom {
       const known = index.narinfo(hash)
       const record = known ?? (await readNarinfo(layout, hash))
       if (record && !known) index.putNarinfo(record)
-      await rm(layout.narinfo(hash), { force: true })
+      const original = record && (await this.#leadBack(record))
+      if (original === undefined) await rm(layout.narinfo(hash), { force: true })
       // Not before: the index must lead here for as long as the narinfo does. Without the zstd form,
       // what the upstream offers is what there is.
       if (record?.original) index.putNarinfo(asOriginal(record))
+      // It may have gone while the narinfo did not yet lead there.
+      if (original !== undefined && !index.nar(original))
+        await this.#removeLeading([hash], original)
     }
     await this.#removeLeading(this.#maybeLeadingTo(file), file)
     await rm(layout.nar(file), { force: true })
@@ -215,6 +266,25 @@ export class DiskRoom {
     // A rebuild may have come across others while the NAR was still there.
     const late = index.hashesOfFile(file).filter((hash) => !leading.includes(hash))
     await this.#removeLeading(late, file)
+  }
+
+  /**
+   * Lets a narinfo in `cache/` lead to the original of a zstd form that goes, where that is still here:
+   * without an index, it is all that is known of the path.
+   *
+   * @returns the original; undefined when the narinfo does not lead there
+   */
+  async #leadBack(record: NarinfoRecord): Promise<string | undefined> {
+    const { index, layout } = this.#options
+    const file = record.original?.file
+    if (file === undefined || !index.nar(file)) return undefined
+    const isWritten = await writeNarinfo(layout, asOriginal(record)).then(
+      () => true,
+      () => false,
+    )
+    if (!isWritten) return undefined
+    index.reinstate(file)
+    return file
   }
 
   async #removeLeading(hashes: readonly StoreHash[], file: string): Promise<void> {
@@ -252,7 +322,8 @@ export class DiskRoom {
   /** What must be evicted for so many bytes more; no eviction is enough where bytes are undefined. */
   #lackIn(filesystem: StatsFs, incomingBytes: number) {
     const space = this.#spaceOf(filesystem)
-    const neededBytes = bytesToEvict({ ...space, usedBytes: space.bytes, incomingBytes })
+    const usedBytes = space.bytes + this.#options.parts.bytes
+    const neededBytes = bytesToEvict({ ...space, usedBytes, incomingBytes })
     const { files, ffree } = filesystem
     // Filesystems that make inodes as they need them have none to count.
     const hasInodes = files === 0 || ffree >= filesPerDownload * (this.#reservations + 1)
@@ -281,15 +352,16 @@ export class DiskRoom {
 
   async #evict(neededBytes: number, neededFiles: number): Promise<void> {
     this.flush()
-    const { index, log, telemetry } = this.#options
-    let freed = 0
+    const { index, log, parts, telemetry } = this.#options
+    const ofParts = await parts.drop(neededBytes)
+    let freed = ofParts
     let files = 0
     let last: NarAge | undefined
-    while (freed < neededBytes || files < neededFiles) {
+    while (!this.#isStopping && (freed < neededBytes || files < neededFiles)) {
       const victims = index.narsByAge(last, victimsPerBatch)
       if (victims.length === 0) break
       for (const victim of victims) {
-        if (freed >= neededBytes && files >= neededFiles) break
+        if (this.#isStopping || (freed >= neededBytes && files >= neededFiles)) break
         last = victim
         if (!(await this.evict(victim.file))) continue
         freed += victim.bytes
@@ -298,7 +370,8 @@ export class DiskRoom {
         telemetry.evictedBytes += victim.bytes
       }
     }
+    const bytes = freed - ofParts
     if (files > 0)
-      log.info({ files, bytes: freed }, `evicted ${files} NARs, ${formatSize(freed)}, to make room`)
+      log.info({ files, bytes }, `evicted ${files} NARs, ${formatSize(bytes)}, to make room`)
   }
 }

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isOutOfDescriptors, messageOf } from '../errors.ts'
-import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log, Telemetry } from '../telemetry.ts'
 import type { Amount } from '../units.ts'
@@ -12,10 +11,11 @@ import { DiskRoom, type Reservation, type Space } from './disk-room.ts'
 import { Download } from './download.ts'
 import { ForgivingIndex } from './forgiving-index.ts'
 import { IndexUpkeep } from './index-upkeep.ts'
+import { KeptParts } from './kept-parts.ts'
 import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
-import { openWhole, type WholeNarReader } from './nar-reader.ts'
-import { readNarinfo, readNarinfoNow } from './narinfo-file.ts'
+import { type NarReader, openWhole, type WholeNarReader } from './nar-reader.ts'
+import { readNarinfo, readNarinfoNow, sizesPromisedBy } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
@@ -40,6 +40,8 @@ export class Disk {
   readonly zstdForms: ZstdForms
   /** What was pushed here. */
   readonly origin: Origin
+  /** What downloads that broke off have left. */
+  readonly parts: KeptParts
   readonly #lock: Lock
   readonly #index: ForgivingIndex
   readonly #upkeep: IndexUpkeep
@@ -49,7 +51,7 @@ export class Disk {
   readonly #log: Log
   readonly #flushing: NodeJS.Timeout
 
-  private constructor({ layout, lock, denial }: DataDir, options: DiskOptions) {
+  private constructor({ layout, lock, denial, parts }: DataDir, options: DiskOptions) {
     const { maxSize, minFree, log, telemetry } = options
     this.layout = layout
     this.#lock = lock
@@ -66,6 +68,7 @@ export class Disk {
     this.#upkeep = new IndexUpkeep({
       ...{ index, layout, origin, log },
       remove: (file) => this.remove(file),
+      lose: (file, what) => this.lose(file, what),
       onFault: (error) => this.#blame('read cache/ into the index', error),
     })
     this.#health = new WriteHealth({
@@ -74,7 +77,11 @@ export class Disk {
       onRecovery: () => this.#upkeep.rebuildWhereNeeded(),
     })
     if (denial !== undefined) this.#health.giveUp(denial)
-    this.#room = new DiskRoom({ layout, index, turns, origin, maxSize, minFree, log, telemetry })
+    this.parts = new KeptParts(parts)
+    this.#room = new DiskRoom({
+      ...{ layout, index, turns, origin, maxSize, minFree, log, telemetry },
+      parts: this.parts,
+    })
     this.zstdForms = new ZstdForms({ disk: this, index, origin, turns })
     this.#flushing = setInterval(() => {
       this.#room.flush()
@@ -122,7 +129,7 @@ export class Disk {
 
   /** False while the index may lack some of what is in `cache/`. */
   get isIndexComplete(): boolean {
-    return this.#upkeep.isRead
+    return this.#upkeep.isInStep
   }
 
   /** Settles once the whole of `cache/` is in the index. */
@@ -164,7 +171,8 @@ export class Disk {
     const pushed = this.origin.isEmpty ? undefined : await this.narinfo(fresh.hash)
     if (pushed && (await this.origin.isMarked(pushed.file))) return fresh
     const record = inStepWith(this.#index.narinfo(fresh.hash), fresh)
-    this.#index.putNarinfo(record)
+    const { isInStep } = this.#upkeep
+    await this.#attempt('delete a narinfo', () => this.#writer.note(record, isInStep))
     if (this.#index.nar(record.file)?.narHash === narHash)
       await this.#putBeside(record.file, [record])
     return record
@@ -193,11 +201,12 @@ export class Disk {
       return undefined
     }
     // Of a file that no NarHash was held against, the index may know only how long it was found.
-    const promised = record?.narHash === undefined ? this.#promisedBytes(file) : undefined
-    const bytes = promised ?? record?.bytes
-    if (bytes === undefined ? reader.size === 0 : bytes !== reader.size) {
+    const promised = record?.narHash ? [] : sizesPromisedBy(this.narinfosOfFile(file))
+    const sizes = promised.length > 0 || !record ? promised : [record.bytes]
+    if (sizes.length > 0 ? !sizes.includes(reader.size) : reader.size === 0) {
+      const wanted = sizes.join(' or ') || 'some'
+      await this.lose(file, `has ${reader.size} bytes instead of ${wanted}`, reader)
       reader.close()
-      await this.lose(file, `has ${reader.size} bytes instead of ${bytes ?? 'some'}`)
       return undefined
     }
     // While narinfos are still unknown, evicting it would leave theirs behind.
@@ -228,17 +237,15 @@ export class Disk {
     await this.#attempt('delete a NAR', () => this.#room.remove(file))
   }
 
-  /** Takes a NAR that turned out damaged out of `cache/`, and says so; the only copy is set aside. */
-  async lose(file: string, what: string): Promise<void> {
-    const aside = await this.origin.setAside(file)
-    if (aside === undefined)
-      this.#log.warn({ file }, `nar/${file} ${what}; it will be fetched again`)
-    else
-      this.#log.error(
-        { code: 'DISK', file },
-        `nar/${file} ${what}; it was pushed here: push it again. What there is of it: ${aside}`,
-      )
-    await this.remove(file)
+  /**
+   * Takes a NAR that turned out damaged out of `cache/`, and says so; the only copy is set aside.
+   *
+   * @param reader who found it damaged, where that took a while
+   * @returns false when its name leads to another file by now, which stays
+   */
+  async lose(file: string, what: string, reader?: NarReader): Promise<boolean> {
+    const lose = () => this.#room.lose(file, what, reader)
+    return (await this.#attempt('delete a damaged NAR', lose)) ?? true
   }
 
   /**
@@ -262,6 +269,7 @@ export class Disk {
     mayResume: boolean,
   ): Promise<Download> {
     const path = mayResume ? this.layout.part(file) : this.layout.unfinished(file)
+    if (mayResume) await this.parts.take(path)
     const create = () => (mayResume ? Download.resume(path, size) : Download.create(path, size))
     const onDisk = this.#health.isStoring ? await this.#attempt('begin a file', create) : undefined
     const download = onDisk ?? this.startPassing(file, size)
@@ -346,6 +354,7 @@ export class Disk {
     clearInterval(this.#flushing)
     this.#health.close()
     await this.#upkeep.stop()
+    await this.#room.stop()
     this.#room.flush()
     this.#index.close(this.#upkeep.isRead)
     this.#lock.release()
@@ -355,15 +364,6 @@ export class Disk {
   async #putBeside(file: string, records: readonly NarinfoRecord[]): Promise<void> {
     if (this.isStoring)
       await this.#attempt('keep a narinfo', () => this.#writer.putBeside(file, records))
-  }
-
-  /** How long the narinfos of a file say it is; undefined where none says it. */
-  #promisedBytes(file: string): number | undefined {
-    for (const { text } of this.narinfosOfFile(file)) {
-      const { fileSize } = parseNarInfo(text)
-      if (fileSize !== undefined) return fileSize
-    }
-    return undefined
   }
 
   /** A file that got its name just before a crash, or was put there by hand. */

@@ -65,6 +65,10 @@ export class DownloadFile {
     return this.#descriptor.sync()
   }
 
+  isAt(path: string): Promise<boolean> {
+    return this.#descriptor.isAt(path)
+  }
+
   retain(): void {
     this.#descriptor.retain()
   }

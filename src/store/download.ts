@@ -251,6 +251,7 @@ export class Download {
         download.#trim()
         download.#wake()
       },
+      isAt: async (path) => (await file?.isAt(path)) ?? false,
     }
   }
 

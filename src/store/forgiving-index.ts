@@ -77,6 +77,11 @@ export class ForgivingIndex {
     return true
   }
 
+  /** To be called when `cache/` could not be read into it: that is to be tried again. */
+  failRebuild(): void {
+    this.#isInStep = false
+  }
+
   /** To be called when all of `cache/` was read into it. */
   noteWhole(): void {
     this.#write((index) => index.putFact(facts.wasWhole, 'yes'))
@@ -215,6 +220,10 @@ export class ForgivingIndex {
 
   supersede(file: string, now: number): void {
     this.#write((index) => index.supersede(file, now))
+  }
+
+  reinstate(file: string): void {
+    this.#write((index) => index.reinstate(file))
   }
 
   supersededNars(until: number, limit: number): string[] {

@@ -14,6 +14,8 @@ export interface UpkeepOptions {
   readonly log: Log
   /** Takes a NAR, with the narinfos that promise it, out of `cache/` and the index. */
   readonly remove: (file: string) => Promise<void>
+  /** The same for one that is damaged, which is not deleted where it was pushed here. */
+  readonly lose: (file: string, what: string) => Promise<unknown>
   /** Hears why `cache/` could not be read. */
   readonly onFault: (error: unknown) => void
 }
@@ -59,7 +61,10 @@ export class IndexUpkeep {
     if (!index.beginRebuild()) return
     this.#isRebuilding = true
     this.#rebuilding = this.#rebuild()
-      .catch(onFault)
+      .catch((error: unknown) => {
+        index.failRebuild()
+        onFault(error)
+      })
       .finally(() => {
         this.#isRebuilding = false
         this.#rebuildAfter = performance.now() + pauseMs
@@ -73,7 +78,7 @@ export class IndexUpkeep {
   }
 
   async #rebuild(): Promise<void> {
-    const { index, layout, origin, log, remove } = this.#options
+    const { index, layout, origin, log, remove, lose } = this.#options
     const { signal } = this.#stopping
     this.#isRead = false
     const filled = (await isSmall(layout.nars)) ? undefined : await this.#fill()
@@ -81,7 +86,7 @@ export class IndexUpkeep {
     let found = filled?.found
     if (!found || filled?.strays) {
       const readTime = (ms: number) => Math.min(ms, Date.now())
-      const more = await readCacheInto({ index, layout, signal, readTime, remove })
+      const more = await readCacheInto({ index, layout, signal, readTime, remove, lose })
       if (signal.aborted) return
       found = found ? addUp(found, more) : more
     }

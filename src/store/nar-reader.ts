@@ -13,6 +13,8 @@ export interface NarReader {
   read(buffer: Buffer, position: number): Promise<number>
   /** Idempotent, and ends a read that waits. */
   close(): void
+  /** True while this path leads to the file that is read; without it, no path does. */
+  isAt?(path: string): Promise<boolean>
 }
 
 export interface WholeNarReader extends NarReader {
@@ -41,6 +43,7 @@ export async function openWhole(path: string): Promise<WholeNarReader | undefine
       size,
       read: (buffer, position) => descriptor.read(buffer, position, buffer.length),
       close: () => descriptor.release(),
+      isAt: (path) => descriptor.isAt(path),
     }
   } catch (error) {
     descriptor.release()

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { writeWhole } from './durable.ts'
 import type { Layout } from './layout.ts'
@@ -37,6 +38,11 @@ export function readNarinfoNow(layout: Layout, hash: StoreHash): NarinfoRecord |
 export async function writeNarinfo(layout: Layout, { hash, text }: NarinfoRecord): Promise<void> {
   const temporary = join(layout.temporary, `${hash}.${randomUUID()}.narinfo`)
   await writeWhole(layout.narinfo(hash), temporary, text)
+}
+
+/** How long narinfos say their NAR file is. No signature covers that: one that lies makes no other wrong. */
+export function sizesPromisedBy(narinfos: readonly NarinfoRecord[]): number[] {
+  return narinfos.flatMap(({ text }) => parseNarInfo(text).fileSize ?? [])
 }
 
 function recordOf(hash: StoreHash, text: string | undefined): NarinfoRecord | undefined {

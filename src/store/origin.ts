@@ -100,6 +100,14 @@ export class Origin {
     return true
   }
 
+  /** Marks what was pushed here and lost, once it has come back from elsewhere. */
+  async markAgain(file: string): Promise<void> {
+    const { index, turns } = this.#parts
+    await turns.take(file, async () => {
+      if (index.nar(file)) await this.#mark(file)
+    })
+  }
+
   /** Lets the index know of a mark that came before its NAR. */
   noteMark(file: string): void {
     this.#parts.index.markOrigin(file, true)
@@ -127,11 +135,15 @@ export class Origin {
   async setAside(file: string): Promise<string | undefined> {
     const { layout } = this.#parts
     if (!(await this.isMarked(file))) return undefined
-    const directory = join(layout.root, 'quarantine')
-    const aside = join(directory, file)
-    await mkdir(directory, { recursive: true }).catch(() => undefined)
+    const aside = this.asideOf(file)
+    await mkdir(dirname(aside), { recursive: true }).catch(() => undefined)
     await rename(layout.nar(file), aside).catch(() => undefined)
     return aside
+  }
+
+  /** Where a pushed NAR goes that looks damaged. */
+  asideOf(file: string): string {
+    return join(this.#parts.layout.root, 'quarantine', file)
   }
 
   /**

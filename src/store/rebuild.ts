@@ -25,6 +25,8 @@ export interface RebuildParts {
   readonly readTime: (ms: number) => number
   /** Takes a NAR, with the narinfos that promise it, out of `cache/` and the index. */
   readonly remove: (file: string) => Promise<void>
+  /** The same for one that is damaged, which is not deleted where it was pushed here. */
+  readonly lose: (file: string, what: string) => Promise<unknown>
 }
 
 const batchSize = 256
@@ -46,7 +48,7 @@ export async function readCacheInto(parts: RebuildParts): Promise<RebuildResult>
   return { narinfos, nars, bytes, removed: empty + widows + misfits, lost }
 }
 
-async function readNars({ index, layout, signal, readTime, remove }: RebuildParts) {
+async function readNars({ index, layout, signal, readTime, lose }: RebuildParts) {
   let nars = 0
   let bytes = 0
   let empty = 0
@@ -72,13 +74,13 @@ async function readNars({ index, layout, signal, readTime, remove }: RebuildPart
         bytes += stats.size
       }
     })
-    for (const file of withoutBytes) await remove(file)
+    for (const file of withoutBytes) await lose(file, 'is empty')
     empty += withoutBytes.length
   })
   return { nars, bytes, empty, found }
 }
 
-async function readNarinfos({ index, layout, signal, remove }: RebuildParts, found: FoundNars) {
+async function readNarinfos({ index, layout, signal, lose }: RebuildParts, found: FoundNars) {
   let narinfos = 0
   let widows = 0
   let misfits = 0
@@ -114,7 +116,7 @@ async function readNarinfos({ index, layout, signal, remove }: RebuildParts, fou
       await rm(layout.narinfo(hash), { force: true })
       widows += 1
     }
-    for (const file of ofOtherLength) await remove(file)
+    for (const file of ofOtherLength) await lose(file, 'is not as long as its narinfo says')
     misfits += ofOtherLength.size
   })
   return { narinfos, widows, misfits }

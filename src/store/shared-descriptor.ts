@@ -1,5 +1,5 @@
 import { close, fdatasync, fstat, open, read, type Stats, write } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 
 /**
  * A file descriptor that closes once its last holder has let go and its last operation has ended:
@@ -48,8 +48,24 @@ export class SharedDescriptor {
 
   /** @returns bytes; undefined for a directory and other things that are no file */
   async size(): Promise<number | undefined> {
-    const stats = await this.#run<Stats>((done) => fstat(this.#fd, done))
+    const stats = await this.#stats()
     return stats.isFile() ? stats.size : undefined
+  }
+
+  /** True while this path leads to the file; false also when nobody can say. */
+  async isAt(path: string): Promise<boolean> {
+    // Its number may be another file's by now.
+    if (this.#holders === 0) return false
+    try {
+      const [own, there] = await Promise.all([this.#stats(), stat(path)])
+      return own.ino === there.ino && own.dev === there.dev
+    } catch {
+      return false
+    }
+  }
+
+  #stats(): Promise<Stats> {
+    return this.#run((done) => fstat(this.#fd, done))
   }
 
   #run<T>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {

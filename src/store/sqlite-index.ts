@@ -57,6 +57,7 @@ export class SqliteIndex {
   readonly #leaveUnpacked: StatementSync
   readonly #supersede: StatementSync
   readonly #superseded: StatementSync
+  readonly #reinstate: StatementSync
   readonly #confirmNar: StatementSync
   readonly #deleteNar: StatementSync
   readonly #touch: StatementSync
@@ -95,6 +96,9 @@ export class SqliteIndex {
     this.#supersede = prepare('UPDATE nar SET to_repack = 0, superseded_at = ? WHERE file = ?')
     this.#superseded = prepare(`
       SELECT file FROM nar WHERE superseded_at <= ? ORDER BY superseded_at LIMIT ?`)
+    this.#reinstate = prepare(`
+      UPDATE nar SET superseded_at = NULL, to_repack = ${isToRepack('file')}
+      WHERE file = ? AND superseded_at IS NOT NULL`)
     this.#confirmNar = prepare('UPDATE nar SET nar_hash = ? WHERE file = ?')
     this.#deleteNar = prepare('DELETE FROM nar WHERE file = ?')
     this.#markOrigin = prepare('UPDATE nar SET is_origin = ? WHERE file = ?')
@@ -181,6 +185,11 @@ export class SqliteIndex {
   /** Notes that narinfos lead to a NAR's zstd form, from `now` on, in milliseconds since 1970. */
   supersede(file: string, now: number): void {
     this.#supersede.run(now, file)
+  }
+
+  /** Notes that narinfos lead to an original again. */
+  reinstate(file: string): void {
+    this.#reinstate.run(file)
   }
 
   /** NARs that were superseded at `until` or before, in milliseconds since 1970. */

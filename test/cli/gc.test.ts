@@ -1,10 +1,15 @@
-import { readdir, stat, utimes } from 'node:fs/promises'
+import { readdir, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dataDirOf } from '../support/data-dir.ts'
 import { expectSoundDataDir } from '../support/oracles.ts'
+import { runProgram } from '../support/program-run.ts'
+import { testWith } from '../support/programs.ts'
+import { readOnlyMount } from '../support/small-filesystem.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
-import { runCommand } from './run-command.ts'
+import { main, runCommand } from './run-command.ts'
+
+const mount = testWith(['unshare', 'mount'])
 
 async function prepared() {
   const cache = await syntheticCache({ paths: 10, totalBytes: 4_000_000, compression: 'none' })
@@ -53,3 +58,25 @@ test('a wrong duration is wrong usage', async () => {
   expect(code).toBe(2)
   expect(stderr).toMatch(/duration such as/)
 })
+
+for (const isIndexLost of [false, true])
+  mount(
+    `a directory that may only be read is left as it is, and that is said${isIndexLost ? ', also without an index' : ''}`,
+    async () => {
+      const { dataDir, gc, files } = await prepared()
+      await gc('--dry-run')
+      if (isIndexLost) await rm(join(dataDir, 'index.sqlite'))
+      const [program = '', ...wrapper] = readOnlyMount(dataDir)
+      const run = (...more: string[]) => {
+        const args = ['gc', '--data-dir', dataDir, '--older-than', '0s', ...more]
+        const env = { PATH: process.env.PATH ?? '' }
+        return runProgram(program, [...wrapper, process.execPath, main, ...args], { env })
+      }
+      const { code, stdout, stderr } = await run()
+      expect([code, stdout]).toEqual([3, ''])
+      expect(stderr).toMatch(/cannot be written\s+hint: Check the data directory/)
+      expect(await files()).toBe(10)
+      // What would go, only an index can tell.
+      expect(await run('--dry-run')).toMatchObject({ code: isIndexLost ? 3 : 0 })
+    },
+  )

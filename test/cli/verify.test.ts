@@ -244,6 +244,20 @@ test('a repair that is interrupted is gone on with', async () => {
   expect(await readdir(dataDir)).not.toContain('verify.cursor')
 })
 
+test('what was repaired already when a run was killed stays, also while all upstreams are away', async () => {
+  const { cache, upstream, dataDir, verify, flip, expectAsAtOrigin } = await prepared()
+  const [info] = cache.infos as NarInfos
+  const { url, storePath } = info
+  await flip(url)
+  const [finding] = (await verify('--repair')).findings
+  const pending = [{ ...finding, nar: url.slice(4), narinfos: [storePath.hash] }]
+  await writeFile(join(dataDir, 'verify.cursor'), `\n${JSON.stringify(pending)}`)
+  await upstream.down()
+  const rest = await verify('--repair', '--continue')
+  expect(rest).toMatchObject({ code: 0, damaged: 1, repaired: 1, isComplete: true })
+  await expectAsAtOrigin([info])
+})
+
 test('goes on where an interrupted run stopped', async () => {
   const { cache, dataDir, verify } = await prepared()
   const all = await verify()

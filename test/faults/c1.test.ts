@@ -1,5 +1,8 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
+import { atRest } from '../support/at-rest.ts'
 import { joinCrowd } from '../support/crowd.ts'
 import { type FaultStage, faultTest } from '../support/fault-stage.ts'
 import * as faults from '../support/faults.ts'
@@ -106,3 +109,32 @@ faultTest(
     for (const nar of [first, again]) expect(await nar).toMatchObject({ status: 200, end: 'clean' })
   },
 )
+
+const maxBytes = 4_000_000
+const small = {
+  ...{ paths: 40, totalBytes: 40_000_000, compression: 'none' as const },
+  ...{ config: `[cache]\nmax_size = "${maxBytes}B"`, audit: { maxPartials: 40 } },
+}
+
+faultTest('C1: what is left of many that broke off keeps within max_size', small, async (stage) => {
+  const { upstream, narwhal, cache } = stage
+  const { promise, resolve: open } = Promise.withResolvers<void>()
+  // Larger ones are not kept, nor is anything of them.
+  const infos = cache.infos.filter(({ narSize }) => narSize > 600_000 && narSize < maxBytes)
+  const beginOf = (size: number) => Math.floor(size * 0.4)
+  expect(infos.reduce((sum, { narSize }) => sum + beginOf(narSize), 0)).toBeGreaterThan(maxBytes)
+  for (const info of infos) {
+    upstream.script(`/${info.url}`, faults.pauseAfter(beginOf(info.narSize), promise))
+    await stage.narinfo(info)
+    const sole = joinCrowd(narwhal.port, `/${info.url}`, await cache.bytesOf(info))
+    await expect.poll(() => sole.receivedBytes).toBeGreaterThan(0.7 * beginOf(info.narSize))
+    sole.leave()
+    await expect.poll(() => upstream.connections).toBe(0)
+    await atRest(narwhal)
+  }
+  open()
+  const tmp = join(narwhal.dataDir, 'tmp')
+  const left = await Promise.all((await readdir(tmp)).map((name) => stat(join(tmp, name))))
+  expect(left.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(maxBytes)
+  expect(left.length).toBeGreaterThan(0)
+})

@@ -1,7 +1,8 @@
-import { open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runCommand } from '../cli/run-command.ts'
+import { atRest } from '../support/at-rest.ts'
 import { dataDirOf } from '../support/data-dir.ts'
 import { expectNar, expectServed } from '../support/expect-served.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
@@ -44,16 +45,39 @@ test('D6 a NAR cut short under a running server is fetched again in the same req
 
 test('D6 a NAR cut short while it is being sent is fetched again, and the client never learns of it', async () => {
   const { cache, upstream, server, info, file } = await warmServer(48_000_000)
-  const response = await fetch(`${server.url}/${info.url}`)
-  const reader = response.body?.getReader()
-  const chunks = [(await reader?.read())?.value ?? new Uint8Array()]
+  const { rest } = await halted(`${server.url}/${info.url}`)
   await truncate(file, Math.floor(info.narSize / 2))
-  for (let piece = await reader?.read(); piece?.value; piece = await reader?.read())
-    chunks.push(piece.value)
-  expect(Buffer.concat(chunks).equals(await cache.bytesOf(info))).toBe(true)
+  expect((await rest()).equals(await cache.bytesOf(info))).toBe(true)
   expect(upstream.count(/^\/nar\//)).toBe(1)
   await expectSoundDataDir(server.dataDir)
 })
+
+test('D6 a NAR cut short under several slow readers is fetched again once for all of them', async () => {
+  const { cache, upstream, server, info, file } = await warmServer(48_000_000)
+  const truth = await cache.bytesOf(info)
+  const readers = await Promise.all([1, 2, 3].map(() => halted(`${server.url}/${info.url}`)))
+  await truncate(file, Math.floor(info.narSize / 2))
+  for (const { rest } of readers) {
+    expect((await rest()).equals(truth)).toBe(true)
+    await atRest(server)
+    expect((await stat(file)).size).toBe(info.narSize)
+  }
+  expect(upstream.count(/^\/nar\//)).toBe(1)
+  await expectSoundDataDir(server.dataDir)
+})
+
+/** A client that has had the first bytes, and takes no more before it is told to. */
+async function halted(url: string) {
+  const reader = (await fetch(url)).body?.getReader()
+  const chunks = [(await reader?.read())?.value ?? new Uint8Array()]
+  return {
+    async rest(): Promise<Buffer> {
+      for (let piece = await reader?.read(); piece?.value; piece = await reader?.read())
+        chunks.push(piece.value)
+      return Buffer.concat(chunks)
+    },
+  }
+}
 
 test('D6 a bit flipped under a running server is found by verify, and mended by the next request', async () => {
   const { cache, upstream, server, info, file } = await warmServer()

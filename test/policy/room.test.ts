@@ -28,3 +28,8 @@ test('an object that can never fit is told apart from one that needs room', () =
   expect(bytesToEvict({ ...empty, usedBytes: 900, incomingBytes: 1001 })).toBeUndefined()
   expect(bytesToEvict({ ...empty, usedBytes: 900, incomingBytes: 1000 })).toBe(900)
 })
+
+test('where nothing comes in, all that can leave does, also when that is not enough', () => {
+  expect(bytesToEvict({ ...empty, usedBytes: 1500, originBytes: 1200 })).toBe(300)
+  expect(bytesToEvict({ ...empty, usedBytes: 100, freeBytes: 50 })).toBe(100)
+})

@@ -1,11 +1,15 @@
-import { access, readdir, readFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { access, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { formatHash } from '../../src/nix/hash.ts'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
+import type { StoreHash } from '../../src/nix/store-path.ts'
+import { repackedFileOf } from '../../src/policy/nar-file.ts'
 import { Disk } from '../../src/store/disk.ts'
 import { facts } from '../../src/store/index-schema.ts'
+import { asRepacked } from '../../src/store/repacked.ts'
 import type { NarinfoRecord } from '../../src/store/sqlite-index.ts'
 import { createTelemetry, silentLog } from '../../src/telemetry.ts'
 import { GiB } from '../../src/units.ts'
@@ -181,5 +185,94 @@ describe('a narinfo stands in cache/ only while its NAR does', () => {
       ])
       expect(await brokenPromises(disk), `after ${rounds} rounds`).toEqual([])
     }
+  })
+})
+
+for (const [what, prepare] of [
+  ['leads elsewhere', async () => undefined],
+  [
+    'leads elsewhere when the index has been lost',
+    async (disk: Disk) => {
+      await disk.close()
+      await rm(disk.layout.index)
+    },
+  ],
+] as const)
+  test(`a narinfo that ${what} by now is not left behind by the eviction of the NAR before`, async () => {
+    const dataDir = await tempDir('disk')
+    const before = await openIn(dataDir)
+    const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+    const info = cache.infos[0] as NarInfo
+    await publish(before, cache, info)
+    await prepare(before)
+    const disk = what === 'leads elsewhere' ? before : await openIn(dataDir)
+    atTestEnd(() => disk.close())
+    const record = await recordOf(cache, info)
+    const file = `${'1'.repeat(52)}.nar.zst`
+    const text = record.text.replace(info.url, `nar/${file}`)
+    await disk.keep({ ...record, text, file }, formatHash(info.narHash))
+    await disk.ready
+    await disk.remove(fileOf(info))
+    expect(await brokenPromises(disk)).toEqual([])
+    expect((await disk.narinfo(record.hash))?.text).toBe(text)
+  })
+
+test('an eviction that is not over when the disk is closed leaves no narinfo without its NAR', async () => {
+  const disk = await openIn(await tempDir('disk'))
+  await disk.ready
+  const cache = await syntheticCache({ paths: 12, totalBytes: 100_000 })
+  for (const info of cache.infos) await publish(disk, cache, info)
+  const reserving = disk.reserve(GiB)
+  while (readdirSync(disk.layout.nars).length === 12) await new Promise(setImmediate)
+  await disk.close()
+  await reserving
+  expect((await readdir(disk.layout.nars)).length).toBeGreaterThan(0)
+  expect(await brokenPromises(disk)).toEqual([])
+})
+
+describe('a narinfo leads to the original again when its zstd form goes', () => {
+  async function repackedOne(isPushed: boolean) {
+    const disk = await openDisk()
+    const cache = await syntheticCache({ paths: 1, totalBytes: 100_000, compression: 'none' })
+    const info = cache.infos[0] as NarInfo
+    const record = await recordOf(cache, info)
+    const narHash = formatHash(info.narHash)
+    if (isPushed) {
+      const pushed = { ...record, upstream: undefined, upstreamUrl: undefined }
+      const path = disk.layout.unfinished('pushed')
+      await writeFile(path, await cache.bytesOf(info))
+      await disk.keepPushed(pushed, { file: { path, bytes: info.fileSize as number }, narHash })
+    } else await publish(disk, cache, info)
+    const zstd = { file: repackedFileOf(info), fileHash: info.narHash, fileSize: 1000 }
+    const download = await disk.startDownload(zstd.file, zstd.fileSize, false)
+    await download.append(Buffer.alloc(zstd.fileSize))
+    download.vouch()
+    const narinfo = () => readFile(disk.layout.narinfo(record.hash), 'utf8')
+    return { disk, record, narHash, zstd, download, narinfo }
+  }
+
+  test('because the disk did not take all of it', async () => {
+    const { disk, record, narHash, zstd, download, narinfo } = await repackedOne(false)
+    const unwritable = { ...record, hash: 'no/such/directory' as StoreHash }
+    const records = [record, unwritable].map((each) => asRepacked(each, zstd))
+    const publishing = disk.publish(download, { file: zstd.file, narHash }, records, Date.now())
+    await expect(publishing).rejects.toThrow()
+    expect(await narinfo()).toBe(record.text)
+    expect(await disk.narinfo(record.hash)).toEqual(record)
+    expect(disk.holds(zstd.file)).toBe(false)
+  })
+
+  test('because it is damaged; what was pushed stays what it is', async () => {
+    const { disk, record, narHash, zstd, download, narinfo } = await repackedOne(true)
+    const nar = { ...zstd, original: record.file, narHash }
+    await disk.zstdForms.publish(download, nar, Date.now())
+    expect(await narinfo()).not.toBe(record.text)
+    expect(await readdir(disk.layout.origin)).toEqual([zstd.file])
+    await disk.lose(zstd.file, 'is damaged')
+    expect(await narinfo()).toBe(record.text)
+    expect(await readdir(disk.layout.origin)).toEqual([record.file])
+    await disk.zstdForms.dropOriginals(0, Date.now() + 1e12)
+    expect(await readdir(disk.layout.nars)).toEqual([record.file])
+    expect(disk.zstdForms.wanting).toBe(1)
   })
 })

@@ -1,8 +1,13 @@
-import { access, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { isStoreHash, type StoreHash } from '../../src/nix/store-path.ts'
 import { Disk } from '../../src/store/disk.ts'
+import { ForgivingIndex } from '../../src/store/forgiving-index.ts'
+import { IndexUpkeep } from '../../src/store/index-upkeep.ts'
+import { layoutOf } from '../../src/store/layout.ts'
+import { Origin } from '../../src/store/origin.ts'
+import { Turns } from '../../src/store/turns.ts'
 import { createTelemetry, silentLog } from '../../src/telemetry.ts'
 import { GiB } from '../../src/units.ts'
 import { atTestEnd } from '../support/at-test-end.ts'
@@ -146,4 +151,30 @@ test('closed while a large cache is read, it leaves nothing in tmp/ and reads it
   const again = await openDisk(dataDir)
   await again.ready
   expect(again.usedBytes).toBe(largeNarBytes * many)
+})
+
+test('a rebuild that failed is tried again after a while', async () => {
+  const now = vi.spyOn(performance, 'now')
+  atTestEnd(() => now.mockRestore())
+  const dataDir = await largeDataDir(few)
+  const layout = layoutOf(dataDir)
+  const index = ForgivingIndex.open(layout.index, silentLog)
+  atTestEnd(() => index.close(false))
+  const faults: unknown[] = []
+  const nothing = async () => undefined
+  const readTime = (at: number) => at
+  const origin = new Origin({ layout, index, turns: new Turns(), readTime, remove: nothing })
+  const upkeep = new IndexUpkeep({
+    ...{ index, layout, origin, log: silentLog, remove: nothing, lose: nothing },
+    onFault: (error) => faults.push(error),
+  })
+  await rename(layout.nars, `${layout.nars}.away`)
+  upkeep.rebuildWhereNeeded()
+  await upkeep.settled
+  await rename(`${layout.nars}.away`, layout.nars)
+  expect([faults.length, upkeep.isInStep, index.totalBytes()]).toEqual([1, false, 0])
+  now.mockReturnValue(performance.now() + 61_000)
+  upkeep.rebuildWhereNeeded()
+  await upkeep.settled
+  expect([upkeep.isInStep, index.totalBytes()]).toEqual([true, few * largeNarBytes])
 })

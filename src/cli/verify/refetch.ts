@@ -7,7 +7,7 @@ import type { StoreHash } from '../../nix/store-path.ts'
 import { parseNarFile } from '../../policy/nar-file.ts'
 import { Narinfos } from '../../proxy/narinfos.ts'
 import { type DownloadProgress, Nars } from '../../proxy/nars.ts'
-import { type CheckOptions, checkPath, type Finding } from '../../proxy/verify-cache.ts'
+import { type CheckOptions, checkNar, checkPath, type Finding } from '../../proxy/verify-cache.ts'
 import { openUpstreams } from '../../server/open-upstreams.ts'
 import type { Disk } from '../../store/disk.ts'
 import { createTelemetry, silentLog } from '../../telemetry.ts'
@@ -15,11 +15,12 @@ import { KiB } from '../../units.ts'
 
 /**
  * How a repair ended. `lost`: every upstream was asked, and none has it any more. `unreachable`: it
- * could not be fetched now, and will be when asked for.
+ * could not be fetched now, and will be when asked for. `aside`: it was pushed here, and what there is
+ * of it lies in `quarantine/`, since no upstream could give it.
  */
 export type Outcome =
   | { readonly kind: 'repaired' }
-  | { readonly kind: 'lost' | 'unreachable'; readonly why: string }
+  | { readonly kind: 'lost' | 'unreachable' | 'aside'; readonly why: string }
 
 export interface Refetch {
   /** NARs that have come. */
@@ -27,7 +28,7 @@ export interface Refetch {
   /** The finding with all narinfos in `cache/` that promise its NAR: they go when it goes. */
   scopeOf(finding: Finding): Promise<Finding>
   /**
-   * Takes out what is damaged and fetches it again.
+   * Looks once more, takes out what is damaged and fetches it again.
    *
    * @param damage with all it takes with it
    * @throws the signal's reason once it is aborted; what was taken out is then out still
@@ -115,7 +116,8 @@ export async function openRefetch(config: Config, tools: RefetchTools): Promise<
     for (let tries = 0; tries < 2; tries += 1) {
       const wrong = await whatIsWrong(hash)
       if (wrong.length === 0) return
-      for (const finding of wrong) if (finding?.nar !== undefined) await disk.remove(finding.nar)
+      for (const finding of wrong)
+        if (finding?.nar !== undefined) await disk.lose(finding.nar, finding.why)
       await fetchPath(hash)
       const record = await disk.narinfo(hash)
       if (record) await disk.putBeside(record)
@@ -141,6 +143,10 @@ export async function openRefetch(config: Config, tools: RefetchTools): Promise<
   /** Nobody here promises it, but clients remember its URL. */
   async function fetchUnpromised(nar: string): Promise<Outcome> {
     try {
+      const { findings } = await checkNar(nar, () => false, check)
+      const wrong = findings.find(({ kind }) => kind === 'damaged')
+      if (wrong) await disk.lose(nar, wrong.why)
+      else if (await exists(layout.nar(nar))) return { kind: 'repaired' }
       await fetchNar(nar)
       if (!(await exists(layout.nar(nar)))) throw notKept(`nar/${nar}`)
       return { kind: 'repaired' }
@@ -150,6 +156,24 @@ export async function openRefetch(config: Config, tools: RefetchTools): Promise<
     }
   }
 
+  /** It may have been set aside already, when the index was brought in step. */
+  async function wasPushed(nar: string): Promise<boolean> {
+    return (await disk.origin.isMarked(nar)) || exists(disk.origin.asideOf(nar))
+  }
+
+  /** What was pushed here stays so where it could be fetched, and lies set aside where not. */
+  async function keepPushed(
+    { nar, narinfos: hashes }: Finding,
+    outcome: Outcome,
+  ): Promise<Outcome> {
+    for (const hash of hashes) {
+      const file = (await disk.narinfo(hash))?.file
+      if (file !== undefined) await disk.origin.markAgain(file)
+    }
+    const isAside = nar !== undefined && (await exists(disk.origin.asideOf(nar)))
+    return outcome.kind === 'repaired' || !isAside ? outcome : { ...outcome, kind: 'aside' }
+  }
+
   return {
     arrived,
     async scopeOf(finding) {
@@ -157,14 +181,18 @@ export async function openRefetch(config: Config, tools: RefetchTools): Promise<
       const promising = nar === undefined ? [] : disk.narinfosOfFile(nar).map(({ hash }) => hash)
       const standing = await Promise.all(promising.map((hash) => exists(layout.narinfo(hash))))
       const others = promising.filter((_, at) => standing[at])
-      return { ...finding, narinfos: [...new Set([...finding.narinfos, ...others])] }
+      return {
+        ...finding,
+        narinfos: [...new Set([...finding.narinfos, ...others])],
+        wasPushed: finding.wasPushed || (nar !== undefined && (await wasPushed(nar))),
+      }
     },
-    async repair({ nar, narinfos: hashes }) {
-      if (nar !== undefined) await disk.remove(nar)
+    async repair(damage) {
+      const { nar, narinfos: hashes } = damage
       if (nar !== undefined && hashes.length === 0) return fetchUnpromised(nar)
       const outcomes: Outcome[] = []
       for (const hash of hashes) outcomes.push(await restoreOrDrop(hash))
-      return worst(outcomes)
+      return damage.wasPushed ? keepPushed(damage, worst(outcomes)) : worst(outcomes)
     },
     inProgress: () => nars.inProgress(),
     async close() {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Finding } from '../../proxy/verify-cache.ts'
 import { formatSize } from '../../units.ts'
 import { exitCodes, paint, print, printJson, tell } from '../output.ts'
@@ -27,14 +28,16 @@ export function report({ settled, files, bytes, isComplete }: Result, flags: Rep
     settled.filter(({ outcome }) => outcome?.kind === kind).length
   const damaged = settled.filter(({ finding }) => finding.kind === 'damaged').length
   const [repaired, lost, unreachable] = [count('repaired'), count('lost'), count('unreachable')]
+  const aside = count('aside')
   if (flags.json) {
-    const counts = { damaged, repaired, lost, unreachable }
+    const counts = { damaged, repaired, lost, unreachable, aside }
     printJson({ isComplete, files, bytes, ...counts, findings: settled.map(listed) })
   } else for (const each of settled) print(described(each))
   const outcomes = [
     [repaired, 'fetched again'],
     [lost, 'lost'],
     [unreachable, 'deleted, to be fetched when asked for'],
+    [aside, 'set aside'],
   ] as const
   const parts = outcomes.filter(([number]) => number > 0).map((words) => words.join(' '))
   const what = parts.length > 0 ? ` (${parts.join(', ')})` : ''
@@ -51,11 +54,13 @@ function listed({ finding: { kind, file, why }, outcome }: Settled) {
 }
 
 function described({ finding: { kind, file, why }, outcome }: Settled): string {
-  return `${kind}: ${file}: ${why}${outcome ? `; ${consequence(outcome)}` : ''}`
+  return `${kind}: ${file}: ${why}${outcome ? `; ${consequence(outcome, file)}` : ''}`
 }
 
-function consequence(outcome: Outcome): string {
+function consequence(outcome: Outcome, file: string): string {
   if (outcome.kind === 'repaired') return 'fetched again'
   if (outcome.kind === 'lost') return `lost: ${outcome.why}`
+  if (outcome.kind === 'aside')
+    return `it was pushed here, push it again; what there is of it is in quarantine/, as ${basename(file)}: ${outcome.why}`
   return `deleted, to be fetched when asked for: ${outcome.why}`
 }
