@@ -1,6 +1,7 @@
 import type { Repacker } from '../codec/nar-repack.ts'
 import { isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
+import type { Disk } from '../store/disk.ts'
 import { DownloadRoom } from '../store/download-room.ts'
 import type { Confirmations } from './confirmations.ts'
 import { type FillTools, fillNar, type OnFault } from './fill-nar.ts'
@@ -94,10 +95,21 @@ async function noteFault(plan: NarPlan, error: unknown, tools: RunTools): Promis
   // Who comes now gets a download of his own, with all the patience that is his due.
   const isForNobody = run.giveUp()
   download.fail(error)
-  if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined && !isForNobody)
-    await narinfos.forget(plan.storeHash)
+  const { record } = plan
+  if (!record || !isAppError(error, 'NAR_GONE', 'CORRUPT')) return
+  if (await isLedElsewhere(plan, tools.disk)) return
+  if (isAppError(error, 'NAR_GONE') && !isForNobody) await narinfos.forget(record.hash)
   // The next who asks for the path is led elsewhere, where there is an elsewhere.
-  if (isAppError(error, 'CORRUPT') && plan.record) await narinfos.disbelieve(plan.record)
+  if (isAppError(error, 'CORRUPT')) await narinfos.disbelieve(record)
+}
+
+/**
+ * True when the path's narinfo does not lead to this file. One that leads to the zstd form by now is
+ * not the worse for what becomes of the original's old URL.
+ */
+async function isLedElsewhere({ file, original, record }: NarPlan, disk: Disk): Promise<boolean> {
+  const kept = record && (await disk.narinfo(record.hash))
+  return kept !== undefined && kept.file !== file.name && kept.file !== original?.name
 }
 
 function fetchedFields({ file, record }: NarPlan, bytes: number, started: number) {

@@ -9,13 +9,14 @@ import { type NarInfo, parseNarInfo } from '../../src/nix/narinfo.ts'
 import { atRest } from '../support/at-rest.ts'
 import { expectNar } from '../support/expect-served.ts'
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.ts'
-import { flipBit, waitFor } from '../support/faults.ts'
+import { flipBit, status, waitFor } from '../support/faults.ts'
 import {
   type NarwhalOptions,
   type NarwhalProcess,
   startNarwhal,
 } from '../support/narwhal-process.ts'
 import { expectSoundDataDir } from '../support/oracles.ts'
+import { requestRaw } from '../support/raw-http.ts'
 import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
@@ -158,6 +159,28 @@ test('the zstd URL of a path is answered by a server that has lost everything', 
   const nar = await promisify(zstdDecompress)(Buffer.from(await response.arrayBuffer()))
   expect(nar.equals(await at.cache.bytesOf(info))).toBe(true)
 })
+
+for (const [what, fault] of [
+  ['deleted', status(404)],
+  ['damaged', flipBit(1000)],
+] as const)
+  test(`an original that its upstream has ${what} by now leaves its zstd form as it is`, async () => {
+    const at = await stage({ paths: 1 })
+    const [info] = at.cache.infos as [NarInfo]
+    await fetchAll(at)
+    await recompressed(at)
+    const now = await narinfo(at, info)
+    await at.server.stop()
+    await rm(join(at.server.dataDir, 'cache', info.url))
+    await at.server.restart()
+    at.upstream.script(/^\/nar\//, fault)
+    at.upstream.script(/narinfo$/, status(404))
+    const old = await requestRaw(`${at.server.url}/${info.url}`)
+    expect(old.status === 200 && old.end === 'clean').toBe(false)
+    await atRest(at.server)
+    expect(await narinfo(at, info)).toEqual(now)
+    await expectZstd(at, now)
+  })
 
 test('an interrupted transfer of a zstd form goes on at its byte', async () => {
   const at = await stage({ paths: 1, totalBytes: 4_000_000 })
