@@ -10,6 +10,7 @@ import { type NarPlan, offersOf } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { publishNar } from './publish-nar.ts'
 import { type RepackTools, repackNar } from './repack-nar.ts'
+import { firstBytes, noRoom, reserveFor } from './repack-room.ts'
 import { type SettleTools, settleLate } from './settle-late.ts'
 
 export interface WorkTools
@@ -35,12 +36,12 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   const { disk, confirmations, log } = tools
   const file = plan.file.name
   let isWorthKeeping = false
-  const room = new DownloadRoom((bytes) => disk.reserve(bytes), plan.size ?? plan.nar?.size)
+  const room = new DownloadRoom(reserveFor(plan, run, disk), firstBytes(plan))
   download.keepWithin(room)
   const started = performance.now()
   try {
     // A client's upstream is asked meanwhile; nobody is asked for what is ahead and finds no room.
-    if (run.isAhead && !(await download.canBeKept()) && run.giveUp()) signal.throwIfAborted()
+    if (run.isAhead && !(await download.canBeKept()) && run.giveUp()) throw noRoom(plan)
     const filled = await getBytes(plan, tools)
     const { late } = filled
     if (await download.canBeKept()) {

@@ -1,7 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { NarChecker } from '../codec/nar-check.ts'
 import type { Repacker } from '../codec/nar-repack.ts'
-import { AppError, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import { type NarFile, parseNarFile, repackedFileOf } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
 import type { NarReader } from '../store/nar-reader.ts'
@@ -18,6 +18,7 @@ import { NarRun } from './nar-run.ts'
 import type { Narinfos } from './narinfos.ts'
 import { OpenAhead } from './open-ahead.ts'
 import { Quarantine } from './quarantine.ts'
+import { noRoom } from './repack-room.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface NarsOptions {
@@ -70,6 +71,17 @@ export interface Repacked {
   readonly bytesBefore: number
   readonly bytesAfter: number
 }
+
+/** Why a stored NAR was not packed anew. */
+export type NotRepacked =
+  /** There is nothing to be made of it. */
+  | 'impossible'
+  /** A client has it made just now. */
+  | 'being made'
+  /** No narinfo leads to it: nobody knows what to hold it against. */
+  | 'unpromised'
+  /** Its zstd form is here; a crash or another upstream's narinfo had come between. */
+  | 'made before'
 
 /** Zstd forms made at once for clients that wait: each holds a decoder, and waits for its original. */
 const maxRepacking = 4
@@ -189,23 +201,23 @@ export class Nars {
    * Makes the zstd form of a NAR that is here, for clients to come.
    *
    * @param pace waited for before each piece, until a client waits for it
-   * @returns undefined when there is nothing to be made of it
-   * @throws whatever ended it
+   * @throws AppError NO_ROOM; whatever else ended it
    */
-  async repack(file: NarFile, pace: () => Promise<void>): Promise<Repacked | undefined> {
+  async repack(file: NarFile, pace: () => Promise<void>): Promise<Repacked | NotRepacked> {
     const { disk } = this.#options
     const [record] = disk.narinfosOfFile(file.name)
-    const target = record && parseNarFile(repackedFileOf(infoOf(record)))
+    if (!record)
+      return (await disk.zstdForms.leadTo(file.name, Date.now())) ? 'made before' : 'unpromised'
+    const target = parseNarFile(repackedFileOf(infoOf(record)))
     const plan = target && planRepack(target, record)
-    if (!plan) return undefined
+    if (!plan) return 'impossible'
     const { name } = target
-    const isMade = disk.holds(name) || this.#starting.has(name) || this.#runs.has(name)
-    if (isMade) return undefined
+    if (this.#starting.has(name) || this.#runs.has(name)) return 'being made'
     const start = this.#begin(plan, true, pace).finally(() => this.#starting.delete(name))
     this.#starting.set(name, start)
     const run = await start
     await run.done
-    if (!run.isKept) throw run.fault ?? new AppError('DISK', `nar/${name} found no room`)
+    if (!run.isKept) throw run.fault ?? noRoom(plan)
     return { bytesBefore: infoOf(record).fileSize ?? 0, bytesAfter: run.download.written }
   }
 

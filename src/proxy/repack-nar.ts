@@ -23,6 +23,8 @@ export interface RepackTools {
   /** Waited for before each piece. */
   readonly pace: () => Promise<void>
   readonly signal: AbortSignal
+  /** Ends the work when no client waits for it. @returns true when it has ended */
+  readonly giveUp: () => boolean
 }
 
 interface OpenOriginal {
@@ -35,8 +37,9 @@ interface OpenOriginal {
  * its narinfo says.
  *
  * @param original whose zstd form the plan's file is
- * @throws AppError CORRUPT when the NAR is wrong; NAR_GONE when it is certainly absent; whatever
- *   ended the original, the download or the thread
+ * @throws AppError CORRUPT when the NAR is wrong; NAR_GONE when it is certainly absent; NO_ROOM when
+ *   the disk does not take it and nobody waits for it; whatever ended the original, the download or
+ *   the thread
  */
 export async function repackNar(
   { file, nar, size }: NarPlan,
@@ -69,15 +72,16 @@ export async function repackNar(
   }
 }
 
-interface Pouring extends Pick<RepackTools, 'download' | 'pace' | 'signal'> {
+interface Pouring extends Pick<RepackTools, 'download' | 'pace' | 'signal' | 'giveUp'> {
   readonly original: NarReader
   readonly repacking: Repacking
 }
 
 async function pour(parts: Pouring): Promise<Hash> {
-  const { original, repacking, download, signal } = parts
+  const { original, repacking, download, signal, giveUp } = parts
   const hasher = createHash('sha256')
   let fault: { readonly error: unknown } | undefined
+  let isRefused = false
   const fail = (error: unknown) => {
     // The other side ends because of it; only the first fault says why.
     fault ??= { error }
@@ -92,12 +96,18 @@ async function pour(parts: Pouring): Promise<Hash> {
     for await (const chunk of repacking.chunks) {
       hasher.update(chunk)
       await download.append(chunk)
+      // It would wait in memory for a client who may never come.
+      if (!download.isOnDisk && giveUp()) {
+        isRefused = true
+        break
+      }
     }
   } catch (error) {
     fail(error)
   }
   await feeding
   signal.removeEventListener('abort', stop)
+  if (isRefused) throw new AppError('NO_ROOM', 'the disk does not take its zstd form')
   if (fault) throw fault.error
   download.vouch()
   return { algorithm: 'sha256', digest: hasher.digest() }

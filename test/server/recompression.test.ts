@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
@@ -124,6 +125,31 @@ test('what waits for its zstd form is made after a restart, and after kill -9', 
   const again = await recompressing(at)
   await recompressed(again)
   for (const info of at.cache.infos) await expectZstd(again, await narinfo(again, info))
+})
+
+test('what a crash left undone between a zstd form and its narinfo is done after the restart', async () => {
+  const at = await stage({ paths: 1 })
+  const [info] = at.cache.infos as [NarInfo]
+  await fetchAll(at)
+  const { dataDir } = at.server
+  const kept = join(dataDir, 'cache', `${info.storePath.hash}.narinfo`)
+  const before = await readFile(kept)
+  await recompressed(at)
+  await at.server.kill()
+  // The state that kill -9 leaves before the narinfo is renamed.
+  await writeFile(kept, before)
+  const original = info.url.slice('nar/'.length)
+  const index = new DatabaseSync(join(dataDir, 'index.sqlite'))
+  index.prepare('UPDATE nar SET to_repack = 1, superseded_at = NULL WHERE file = ?').run(original)
+  index.close()
+  await at.server.restart()
+  await expect.poll(() => readFile(kept, 'utf8'), { timeout: 30_000 }).toContain('zstd')
+  await at.server.stop()
+  const after = new DatabaseSync(join(dataDir, 'index.sqlite'), { readOnly: true })
+  const row = after.prepare('SELECT * FROM nar WHERE file = ?').get(original)
+  after.close()
+  expect(row).toMatchObject({ to_repack: 0, superseded_at: expect.any(Number) })
+  await expectSoundDataDir(dataDir)
 })
 
 test('a zstd URL is answered when both files are gone, with the same bytes, to all by one fetch', async () => {
