@@ -23,7 +23,7 @@ export interface WorkTools
   /** Opens another file: the original that a zstd form is made of. */
   readonly open: (file: NarFile) => ReturnType<RepackTools['open']>
   /** Waited for before each piece that is packed anew, until a client waits for it. */
-  readonly pace: () => Promise<void>
+  readonly pace: (hasClient: () => boolean) => Promise<void>
 }
 
 /**
@@ -76,9 +76,9 @@ function getBytes(plan: NarPlan, tools: RunTools) {
   const { original } = plan
   if (original)
     return repackNar(plan, original, {
-      ...{ ...tools, download },
+      ...{ ...tools, download, isAhead: run.isAhead },
       pace: async () => {
-        if (run.isAhead) await pace()
+        if (run.isAhead) await pace(() => !run.isAhead)
       },
       open: () => open(original),
     })

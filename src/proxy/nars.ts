@@ -200,10 +200,10 @@ export class Nars {
   /**
    * Makes the zstd form of a NAR that is here, for clients to come.
    *
-   * @param pace waited for before each piece, until a client waits for it
+   * @param pace waited for before each piece; it must end soon once a client waits for it
    * @throws AppError NO_ROOM; whatever else ended it
    */
-  async repack(file: NarFile, pace: () => Promise<void>): Promise<Repacked | NotRepacked> {
+  async repack(file: NarFile, pace: Pace): Promise<Repacked | NotRepacked> {
     const { disk } = this.#options
     const [record] = disk.narinfosOfFile(file.name)
     if (!record)
@@ -291,7 +291,7 @@ export class Nars {
     return plan && this.#begin(plan, false)
   }
 
-  async #begin(plan: NarPlan, isAhead: boolean, pace = noPause): Promise<NarRun> {
+  async #begin(plan: NarPlan, isAhead: boolean, pace: Pace = noPause): Promise<NarRun> {
     const { disk, signal } = this.#options
     const { name } = plan.file
     this.#openAhead.drop(name)
@@ -315,7 +315,14 @@ export class Nars {
     return run
   }
 
-  async #run(plan: NarPlan, run: NarRun, pace: () => Promise<void>): Promise<void> {
+  /** Opens a file, and tells when all of it is here. */
+  async #openOriginal(file: NarFile) {
+    const open = await this.open(file)
+    const { done = Promise.resolve() } = this.#runs.get(file.name) ?? {}
+    return open && { ...open, arrived: done }
+  }
+
+  async #run(plan: NarPlan, run: NarRun, pace: Pace): Promise<void> {
     const { name } = plan.file
     this.#working.add(name)
     await carryOut(plan, run, {
@@ -324,7 +331,7 @@ export class Nars {
       lanes: this.#lanes,
       confirmations: this.#confirmations,
       isAlone: () => this.#fetching === 1,
-      open: (file) => this.open(file),
+      open: (file) => this.#openOriginal(file),
       pace,
     }).finally(() => {
       // In one step: who finds the download in the map may still open it.
@@ -334,5 +341,7 @@ export class Nars {
     })
   }
 }
+
+type Pace = (hasClient: () => boolean) => Promise<void>
 
 const noPause = () => Promise.resolve()

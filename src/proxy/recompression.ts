@@ -165,8 +165,8 @@ export class Recompression {
     const file = parseNarFile(name)
     this.#working.add(name)
     try {
-      const pace = async () => {
-        while (!signal.aborted && !this.#mayWork()) await this.#wait(pauseMs)
+      const pace = async (hasClient: () => boolean) => {
+        while (!signal.aborted && !hasClient() && !this.#mayWork()) await this.#wait(pauseMs)
       }
       const outcome = file ? await this.#nars.repack(file, pace) : 'impossible'
       if (outcome === 'impossible') disk.zstdForms.giveUp(name)

@@ -22,6 +22,8 @@ export interface RepackTools {
   readonly open: () => Promise<OpenOriginal | undefined>
   /** Waited for before each piece. */
   readonly pace: () => Promise<void>
+  /** True while no client waits for it. */
+  readonly isAhead: boolean
   readonly signal: AbortSignal
   /** Ends the work when no client waits for it. @returns true when it has ended */
   readonly giveUp: () => boolean
@@ -30,6 +32,8 @@ export interface RepackTools {
 interface OpenOriginal {
   readonly reader: NarReader
   readonly origin: 'disk' | 'download'
+  /** Settles once all of it is on the disk, or will never be. */
+  readonly arrived: Promise<void>
 }
 
 /**
@@ -58,7 +62,9 @@ export async function repackNar(
         narHash: nar.hash,
         narSize: nar.size,
         level,
+        isAhead: tools.isAhead,
       })
+      void open.arrived.then(() => repacking.whole())
       const fileHash = await pour({ ...tools, original: open.reader, repacking })
       return { fileHash, isNarHashRight: true, late: undefined }
     } catch (error) {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { AppError } from '../../src/errors.ts'
 import type { NarFile } from '../../src/policy/nar-file.ts'
@@ -11,9 +12,11 @@ const first = `${'1'.repeat(52)}.nar.xz`
 const second = `${'0'.repeat(52)}.nar.xz`
 const done = { bytesBefore: 1, bytesAfter: 1 }
 type Outcome = Awaited<ReturnType<Nars['repack']>>
+type Pace = Parameters<Nars['repack']>[1]
+const config = { enabled: true, level: 3, workers: 1 } as const
 
 /** Recompression with two NARs to do, the first of which comes out as told. */
-function stage(outcome: () => Promise<Outcome>, isIndexComplete = true) {
+function stage(outcome: (pace: Pace) => Promise<Outcome>, isIndexComplete = true) {
   const wanted = new Set([first, second])
   const attempts: string[] = []
   const zstdForms = {
@@ -27,16 +30,15 @@ function stage(outcome: () => Promise<Outcome>, isIndexComplete = true) {
   const nars = {
     fetching: 0,
     idleMs: Number.POSITIVE_INFINITY,
-    async repack({ name }: NarFile) {
+    async repack({ name }: NarFile, pace: Pace) {
       attempts.push(name)
-      if (name === first) return outcome()
+      if (name === first) return outcome(pace)
       wanted.delete(name)
       return done
     },
   }
   const ending = new AbortController()
   const disk = { isStoring: true, isIndexComplete, zstdForms }
-  const config = { enabled: true, level: 3, workers: 1 } as const
   const recompression = new Recompression(
     { disk: disk as unknown as Disk, log: silentLog, signal: ending.signal },
     config,
@@ -46,7 +48,7 @@ function stage(outcome: () => Promise<Outcome>, isIndexComplete = true) {
     ending.abort()
     await recompression.settled()
   })
-  return { attempts, wanted, disk, recompression }
+  return { attempts, wanted, disk, nars, recompression }
 }
 
 const outcomes: readonly (readonly [string, () => Promise<Outcome>])[] = [
@@ -74,4 +76,26 @@ test('nothing is begun before all of cache/ is in the index', async () => {
   expect(attempts).toEqual([])
   disk.isIndexComplete = true
   await expect.poll(() => attempts, { timeout: 10_000 }).toContain(first)
+})
+
+test('a pause lasts until a client waits for the very NAR', async () => {
+  const waiting = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<Outcome>()
+  let hasClient = false
+  const { attempts, nars, recompression } = stage(async (pace) => {
+    // A client downloads something else, and no machine has the cores for that too.
+    nars.idleMs = 0
+    recompression.use({ ...config, workers: 1000 })
+    // What the machine said last counts for a moment.
+    while (await Promise.race([pace(() => false).then(() => true), delay(100, false)]))
+      await delay(10)
+    waiting.resolve()
+    await pace(() => hasClient)
+    ended.resolve(done)
+    return ended.promise
+  })
+  await waiting.promise
+  hasClient = true
+  await ended.promise
+  expect(attempts).toEqual([first])
 })
