@@ -105,12 +105,12 @@ async function noteFault(plan: NarPlan, error: unknown, tools: RunTools): Promis
 }
 
 /**
- * True when the path's narinfo does not lead to this file. One that leads to the zstd form by now is
- * not the worse for what becomes of the original's old URL.
+ * True when the path's narinfo does not lead to this file, nor to the one it is made of. One that
+ * leads to the zstd form by now is not the worse for what becomes of the original's old URL.
  */
-async function isLedElsewhere({ file, original, record }: NarPlan, disk: Disk): Promise<boolean> {
+async function isLedElsewhere({ file, record }: NarPlan, disk: Disk): Promise<boolean> {
   const kept = record && (await disk.narinfo(record.hash))
-  return kept !== undefined && kept.file !== file.name && kept.file !== original?.name
+  return kept !== undefined && kept.file !== file.name && kept.file !== record?.file
 }
 
 function fetchedFields({ file, record }: NarPlan, bytes: number, started: number) {

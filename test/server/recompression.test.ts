@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
+import type { ClosureOptions } from '../../src/cli/demo/closure.ts'
 import { formatDigest, formatHash } from '../../src/nix/hash.ts'
 import { type NarInfo, parseNarInfo } from '../../src/nix/narinfo.ts'
 import { atRest } from '../support/at-rest.ts'
@@ -28,9 +29,13 @@ interface Stage {
   readonly server: NarwhalProcess
 }
 
-async function stage(options: Partial<NarwhalOptions> & { paths?: number; totalBytes?: number }) {
-  const { paths = 4, totalBytes = 2_000_000, ...rest } = options
-  const cache = await syntheticCache({ paths, totalBytes, compression: 'none' })
+interface StageOptions
+  extends Partial<NarwhalOptions>,
+    Pick<ClosureOptions, 'paths' | 'totalBytes' | 'compression'> {}
+
+async function stage(options: StageOptions) {
+  const { paths = 4, totalBytes = 2_000_000, compression = 'none', ...rest } = options
+  const cache = await syntheticCache({ paths, totalBytes, compression })
   const upstream = await startFakeUpstream(cache.directory)
   const server = await startNarwhal({
     upstreams: [upstream.url],
@@ -185,6 +190,22 @@ test('the zstd URL of a path is answered by a server that has lost everything', 
   const nar = await promisify(zstdDecompress)(Buffer.from(await response.arrayBuffer()))
   expect(nar.equals(await at.cache.bytesOf(info))).toBe(true)
 })
+
+for (const compression of ['zstd', 'br', 'gzip'] as const)
+  test(`it is answered too when the upstream offers ${compression} by now`, async () => {
+    const at = await stage({ paths: 1, compression })
+    const [info] = at.cache.infos as [NarInfo]
+    for (let round = 0; round < 2; round += 1) {
+      const response = await fetch(`${at.server.url}/${zstdName(info)}`)
+      expect(response.status).toBe(200)
+      const nar = await promisify(zstdDecompress)(Buffer.from(await response.arrayBuffer()))
+      expect(sha256(nar)).toBe(formatHash(info.narHash))
+      await atRest(at.server)
+    }
+    expect(at.upstream.count(/^\/nar\//)).toBe(1)
+    await expectNar(at.server.url, at.cache, info)
+    await expectSoundDataDir(at.server.dataDir)
+  })
 
 for (const [what, fault] of [
   ['deleted', status(404)],
