@@ -3,6 +3,7 @@ import { BitReader } from './bit-reader.ts'
 import { readSortedBlock, type SortedBlock } from './bzip2-block.ts'
 import { damaged } from './damage.ts'
 import { PackedReader, type ReadPacked } from './packed-reader.ts'
+import { StreamCount } from './stream-count.ts'
 
 /*
  * bzip2: streams one after the other, each of blocks that begin at any bit. A block is unpacked in
@@ -22,19 +23,30 @@ const endMagic = [0x177245, 0x385090] as const
  */
 export async function* unpackBzip2(read: ReadPacked): AsyncGenerator<Uint8Array, void> {
   const reader = new PackedReader(read, 'bzip2')
+  const count = new StreamCount('bzip2')
+  const piece = new Uint8Array(pieceBytes)
+  let links = new Uint32Array()
   do {
     const header = Buffer.from(await reader.take(4)).toString('latin1')
     if (!/^BZh[1-9]$/.test(header)) throw damaged('bzip2', 'no bzip2 header where one must be')
-    const level = Number(header[3])
-    yield* unpackStream(reader, new Uint32Array(level * 100_000))
+    const blockBytes = Number(header[3]) * 100_000
+    if (links.length < blockBytes) links = new Uint32Array(blockBytes)
+    count.begin()
+    yield* unpackStream(reader, { links: links.subarray(0, blockBytes), piece, count })
   } while (!(await reader.atEnd()))
+}
+
+/** What all streams of a file have in common. */
+interface Workspace {
+  readonly links: Uint32Array
+  readonly piece: Uint8Array
+  readonly count: StreamCount
 }
 
 async function* unpackStream(
   reader: PackedReader,
-  links: Uint32Array,
+  { links, piece, count }: Workspace,
 ): AsyncGenerator<Uint8Array, void> {
-  const piece = new Uint8Array(pieceBytes)
   let streamCrc = 0
   let skipBits = 0
   for (;;) {
@@ -44,11 +56,13 @@ async function* unpackStream(
       if (part.crc !== streamCrc) throw damaged('bzip2', 'it fails its CRC')
       return
     }
+    count.begin()
     reader.skip(part.bits >> 3)
     skipBits = part.bits & 7
     let crc = -1
     for (const bytes of spell(part.block, piece)) {
       crc = crc32(bytes, crc)
+      count.unpacked(bytes.length)
       yield bytes
     }
     if (~crc !== part.crc) throw damaged('bzip2', 'a block fails its CRC')

@@ -18,9 +18,15 @@ export interface CheckPool {
    * Puts a NAR in the queue.
    *
    * @param onPacked takes the packed bytes, where the work asks for them
+   * @param options isAhead for what no client waits for: it has a slot of its own in each thread, and
+   *   may stand still there
    * @throws AppError UNVERIFIABLE when the compression is unknown here; CHECK_FAILED when closed
    */
-  begin(work: CheckWork, onPacked?: (chunk: Uint8Array) => void): QueuedCheck
+  begin(
+    work: CheckWork,
+    onPacked?: (chunk: Uint8Array) => void,
+    options?: { readonly isAhead: boolean },
+  ): QueuedCheck
   /** How many are in it, at work or waiting. */
   readonly load: number
   /** Ends the threads and cancels everything. Idempotent. */
@@ -35,9 +41,18 @@ export function startCheckPool(options: CheckPoolOptions): CheckPool {
   let nextId = 0
   let isClosed = false
 
+  function choose(): QueuedCheck | undefined {
+    const those = (checks: Iterable<QueuedCheck>, ahead: boolean) =>
+      [...checks].filter(({ isAhead }) => isAhead === ahead)
+    const next = chooseNext(those(waiting, false), those(running.keys(), false), maxConcurrent)
+    if (next) return next
+    const [ahead] = those(waiting, true)
+    return those(running.keys(), true).length < workers ? ahead : undefined
+  }
+
   function startWaiting(): void {
     for (;;) {
-      const next = isClosed ? undefined : chooseNext(waiting, running.keys(), maxConcurrent)
+      const next = isClosed ? undefined : choose()
       if (!next) return
       const thread = threads.reduce((least, other) => (other.load < least.load ? other : least))
       waiting.delete(next)
@@ -63,11 +78,11 @@ export function startCheckPool(options: CheckPoolOptions): CheckPool {
   }
 
   return {
-    begin(work, onPacked = () => {}) {
+    begin(work, onPacked = () => {}, { isAhead } = { isAhead: false }) {
       if (isClosed) throw new AppError('CHECK_FAILED', 'the threads that check NARs are closed')
       if (!canUnpack(work.compression))
         throw new AppError('UNVERIFIABLE', `narwhal cannot unpack ${work.compression}`)
-      const check = new QueuedCheck(nextId++, work, { queue, onPacked })
+      const check = new QueuedCheck(nextId++, work, { queue, onPacked }, isAhead)
       waiting.add(check)
       return check
     },

@@ -7,12 +7,17 @@ import type { PackedReader } from './packed-reader.ts'
 const maxChunkBytes = 2 * MiB
 /** Small files need no window of the size their dictionary may have. */
 const firstWindowBytes = 256 * 1024
+/**
+ * A window that outgrows this gets its full size at once. Of large memory the system gives only what
+ * is written to, and to double it further would hold two large windows for a while.
+ */
+const doubledUpToBytes = 16 * MiB
 
 /**
  * Unpacks LZMA2 up to and including its end marker.
  *
  * Memory: the dictionary, or what was unpacked if that is less, and a quarter of it (2 MiB at
- * least) so that the history is moved seldom.
+ * least) so that the history is moved seldom; and 16 MiB of smaller windows until they are collected.
  *
  * @param dictionaryBytes as the stream declares it
  * @returns pieces of at most 2 MiB, each valid until the next is asked for
@@ -72,10 +77,11 @@ export async function* unpackLzma2(
   }
 }
 
-/** The same window when `bytes` fit and it has its full size, else one at least twice as large. */
+/** The same window when it has its full size, else one at least twice as large, and with room for `bytes`. */
 function roomFor(bytes: number, window: Uint8Array<ArrayBuffer>, fullBytes: number) {
   if (window.length >= fullBytes) return window
-  return new Uint8Array(Math.min(fullBytes, Math.max(2 * window.length, bytes + window.length)))
+  const wanted = Math.max(2 * window.length, bytes + window.length)
+  return new Uint8Array(wanted > doubledUpToBytes ? fullBytes : Math.min(fullBytes, wanted))
 }
 
 function uint16(bytes: Uint8Array, at: number): number {

@@ -52,7 +52,7 @@ export interface NarCheckerOptions {
   readonly idleMs?: number
   /**
    * checks that unpack at the same time, each with a decoder of about 10 MiB for an ordinary xz
-   * and 160 MiB at most; 4 for each worker by default. The last is kept for complete files.
+   * and 180 MiB at most; 4 for each worker by default. The last is kept for complete files.
    */
   readonly maxConcurrent?: number
   /** the program of the threads, in place of the real one */

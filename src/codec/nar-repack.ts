@@ -9,6 +9,8 @@ import { canUnpack } from './unpack.ts'
 export interface NarRepackRequest extends NarCheckRequest {
   /** of zstd, 1 to 19 */
   readonly level: number
+  /** True when no client waits for it: then it may stand still for long, and holds up no other. */
+  readonly isAhead?: boolean
 }
 
 /**
@@ -25,6 +27,11 @@ export interface Repacking {
    * @returns once few enough wait in memory
    */
   feed(chunk: Uint8Array): Promise<void>
+  /**
+   * Tells that all of the file is at hand and will be fed without waiting for anybody: it may begin
+   * where others wait for the network. Idempotent.
+   */
+  whole(): void
   /** Tells that the file is complete at this many bytes. */
   finish(bytes: number): void
   /**
@@ -62,9 +69,9 @@ export interface RepackerOptions {
   /** A thread without work for this long ends; 10 s by default. */
   readonly idleMs?: number
   /**
-   * NARs under way at the same time, each with the memory that docs/decisions/0012 tells; 2 for each
-   * worker by default, one for the store and one for a client that waits. The last is kept for
-   * complete files.
+   * NARs under way at the same time for clients that wait, each with the memory that
+   * docs/decisions/0012 tells; one for each worker by default, and 2 at least. The last is kept for
+   * files that are here. What is done ahead of clients has one more for each worker.
    */
   readonly maxConcurrent?: number
   /** the program of the threads, in place of the real one */
@@ -72,15 +79,15 @@ export interface RepackerOptions {
 }
 
 export function startRepacker(options: RepackerOptions): Repacker {
-  const { workers, maxConcurrent = 2 * workers } = options
+  const { workers, maxConcurrent = Math.max(2, workers) } = options
   const pool = startCheckPool({ ...options, maxConcurrent, isBackground: true })
   return {
     canRepack,
-    repack({ level, ...request }) {
+    repack({ level, isAhead = false, ...request }) {
       if (!canRepack(request.compression))
         throw new AppError('UNVERIFIABLE', `narwhal does not repack ${request.compression}`)
       const work = { ...request, pack: { level } }
-      const check = pool.begin(work, (chunk) => chunks.push(chunk))
+      const check = pool.begin(work, (chunk) => chunks.push(chunk), { isAhead })
       const chunks = new PackedChunks(
         (bytes) => check.taken(bytes),
         () => check.cancel(),
@@ -92,6 +99,7 @@ export function startRepacker(options: RepackerOptions): Repacker {
       return {
         available: (bytes) => check.available(bytes),
         feed: (chunk) => check.feed(chunk),
+        whole: () => check.whole(),
         finish: (bytes) => void check.finish(bytes).catch(() => {}),
         chunks,
         cancel: () => check.cancel(),

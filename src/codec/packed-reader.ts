@@ -18,6 +18,7 @@ export class PackedReader {
   #start = 0
   #end = 0
   #skipped = 0
+  #isEnded = false
 
   /** @param format the compression's name, for the error that says the input ends too early */
   constructor(read: ReadPacked, format: string) {
@@ -38,9 +39,10 @@ export class PackedReader {
   /** Reads until at least `bytes` are buffered; false when the input ends before. */
   async fill(bytes: number): Promise<boolean> {
     while (this.#end - this.#start < bytes) {
+      if (this.#isEnded) return false
       this.#makeRoom(bytes)
       const filled = await this.#read(this.#buffer.subarray(this.#end))
-      if (filled === 0) return false
+      this.#isEnded = filled === 0
       this.#end += filled
     }
     return true
@@ -73,7 +75,8 @@ export class PackedReader {
   #makeRoom(bytes: number): void {
     const kept = this.#end - this.#start
     if (bytes > this.#buffer.length) {
-      const larger = new Uint8Array(bytes)
+      // With room for more: else what is there would be moved for every few bytes that follow.
+      const larger = new Uint8Array(bytes + readBytes)
       larger.set(this.buffered)
       this.#buffer = larger
     } else if (this.#start > 0) {

@@ -28,7 +28,10 @@ export class QueuedCheck implements CheckTask {
   readonly #queue: CheckQueue
   readonly #onPacked: (chunk: Uint8Array) => void
   readonly #outcome = Promise.withResolvers<NarVerdict>()
+  /** True when it is done in spare time, and may stand still for as long as there is none. */
+  readonly isAhead: boolean
   #progress: FileProgress = { bytes: 0, isComplete: false }
+  #isHere = false
   #isSettled = false
   #fed: Uint8Array[] = []
   #fedBytes = 0
@@ -38,7 +41,9 @@ export class QueuedCheck implements CheckTask {
     id: number,
     work: CheckWork,
     to: { readonly queue: CheckQueue; readonly onPacked: (chunk: Uint8Array) => void },
+    isAhead = false,
   ) {
+    this.isAhead = isAhead
     this.id = id
     this.work = work
     this.#queue = to.queue
@@ -49,6 +54,17 @@ export class QueuedCheck implements CheckTask {
 
   get progress(): FileProgress {
     return this.#progress
+  }
+
+  get isHere(): boolean {
+    return this.#isHere
+  }
+
+  /** Tells that what is still to be fed is here: its slot will be free again soon. */
+  whole(): void {
+    if (this.#isSettled || this.#isHere) return
+    this.#isHere = true
+    this.#queue.progressed(this, true)
   }
 
   /** Rejects with AppError when something failed that says nothing about the NAR. */

@@ -1,6 +1,7 @@
 import { constants, createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib'
 import { damaged } from './damage.ts'
 import { type ReadPacked, readBytes } from './packed-reader.ts'
+import { StreamCount } from './stream-count.ts'
 import { ZlibStream, type ZlibTransform } from './zlib-stream.ts'
 
 const chunkSize = 128 * 1024
@@ -35,6 +36,7 @@ export async function* unpackZlib(
   const { start, concatenates } = formats[format]
   const buffer = new Uint8Array(readBytes)
   const fault = (reason: string) => damaged(format, reason)
+  const count = new StreamCount(format)
   let stream = new ZlibStream(start(), fault)
   try {
     for (;;) {
@@ -47,10 +49,14 @@ export async function* unpackZlib(
       while (rest.length > 0) {
         if (stream.isEnded) {
           if (!concatenates) throw damaged(format, 'something follows its end')
+          count.begin()
           stream.destroy()
           stream = new ZlibStream(start(), fault)
         }
-        yield* stream.give(rest)
+        for await (const piece of stream.give(rest)) {
+          count.unpacked(piece.length)
+          yield piece
+        }
         rest = rest.subarray(stream.isEnded ? rest.length - stream.bytesBehindEnd : rest.length)
       }
     }

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import { damaged } from './damage.ts'
 import { unpackLzma2 } from './lzma2.ts'
 import { PackedReader, type ReadPacked } from './packed-reader.ts'
+import { StreamCount } from './stream-count.ts'
 import { type XzCheck, xzChecks } from './xz-check.ts'
 import { readBlockHeader, readVarint, writeVarint } from './xz-header.ts'
 
@@ -33,15 +34,18 @@ export async function* unpackXz(
   maxWindowBytes: number,
 ): AsyncGenerator<Uint8Array, void> {
   const reader = new PackedReader(read, 'xz')
+  const count = new StreamCount('xz')
   do {
     const flags = await readStreamHeader(reader)
+    count.begin()
     const check = xzChecks[flags[1] as number]
     if (!check) throw damaged('xz', `its check ${flags[1]} is none that narwhal knows`)
     const blocks: BlockList = { count: 0, digest: createHash('sha256') }
     for (;;) {
       const first = (await reader.take(1))[0] as number
       if (first === 0) break
-      yield* unpackBlock(reader, first, { check, blocks, maxWindowBytes })
+      count.begin()
+      yield* unpackBlock(reader, first, { check, blocks, count, maxWindowBytes })
     }
     const indexBytes = await readIndex(reader, blocks)
     await readFooter(reader, flags, indexBytes)
@@ -62,7 +66,7 @@ async function readStreamHeader(reader: PackedReader): Promise<Uint8Array> {
 async function* unpackBlock(
   reader: PackedReader,
   sizeByte: number,
-  stream: { check: XzCheck; blocks: BlockList; maxWindowBytes: number },
+  stream: { check: XzCheck; blocks: BlockList; count: StreamCount; maxWindowBytes: number },
 ): AsyncGenerator<Uint8Array, void> {
   const headerBytes = (sizeByte + 1) * 4
   const header = readBlockHeader(sizeByte, await reader.take(headerBytes - 1))
@@ -74,6 +78,7 @@ async function* unpackBlock(
   for await (const piece of unpackLzma2(reader, header.dictionaryBytes)) {
     check.update(piece)
     bytes += piece.length
+    stream.count.unpacked(piece.length)
     yield piece
   }
   const packedBytes = reader.position - begin

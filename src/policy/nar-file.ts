@@ -71,13 +71,16 @@ export const repackedEndings: readonly string[] = worthRepacking.map(
   (compression) => `.nar${compressionExtension(compression)}`,
 )
 
+/** Who asks for a zstd form by its name gets one made of these too. */
+const repackable: readonly Compression[] = [...worthRepacking, 'br', 'gzip']
+
 /** Names the zstd form of a NAR: by path and signed hash, since no upstream has its bytes. */
 export function repackedFileOf(info: NarInfo): string {
   const { storePath, narHash } = info
   return `${storePath.hash}-${formatDigest(narHash, 'nix32')}.nar${compressionExtension('zstd')}`
 }
 
-/** True when clients are better off with the zstd form of this file. */
-export function isWorthRepacking(name: string): boolean {
-  return repackedEndings.some((ending) => name.endsWith(ending))
+/** True when a zstd form can be made of this file. */
+export function isRepackable({ compression }: NarFile): boolean {
+  return repackable.includes(compression)
 }

@@ -45,7 +45,7 @@ const sharePerCent = 25
 
 /**
  * Memory that one NAR takes while it is packed anew: thread + decoder + zstd at that level. A file
- * with the largest dictionary accepted, 128 MiB, takes 150 MiB more; Nix writes none such.
+ * with the largest dictionary accepted, 128 MiB, takes 170 MiB more; Nix writes none such.
  */
 export function recompressionBytes(level: number): number {
   const [, packerBytes] = zstdBytes.find(([maxLevel]) => level <= maxLevel) ?? [0, 0]

@@ -1,6 +1,7 @@
 import type { Repacker } from '../codec/nar-repack.ts'
 import { isAppError, messageOf, upstreamTroubles } from '../errors.ts'
 import type { NarFile } from '../policy/nar-file.ts'
+import type { Disk } from '../store/disk.ts'
 import { DownloadRoom } from '../store/download-room.ts'
 import type { Confirmations } from './confirmations.ts'
 import { type FillTools, fillNar } from './fill-nar.ts'
@@ -9,6 +10,7 @@ import { type NarPlan, offersOf, type Round } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { publishNar } from './publish-nar.ts'
 import { type RepackTools, repackNar } from './repack-nar.ts'
+import { firstBytes, noRoom, reserveFor } from './repack-room.ts'
 import { type SettleTools, settleLate } from './settle-late.ts'
 
 export interface WorkTools
@@ -21,7 +23,7 @@ export interface WorkTools
   /** Opens another file: the original that a zstd form is made of. */
   readonly open: (file: NarFile) => ReturnType<RepackTools['open']>
   /** Waited for before each piece that is packed anew, until a client waits for it. */
-  readonly pace: () => Promise<void>
+  readonly pace: (hasClient: () => boolean) => Promise<void>
 }
 
 /**
@@ -34,14 +36,14 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   const { disk, confirmations, log } = tools
   const file = plan.file.name
   let isWorthKeeping = false
-  const bytes = signal.aborted ? undefined : (plan.size ?? plan.nar?.size)
-  const room = new DownloadRoom((wanted) => disk.reserve(wanted), bytes)
+  const bytes = signal.aborted ? undefined : firstBytes(plan)
+  const room = new DownloadRoom(reserveFor(plan, run, disk), bytes)
   download.keepWithin(room)
   const started = performance.now()
   try {
     signal.throwIfAborted()
     // A client's upstream is asked meanwhile; nobody is asked for what is ahead and finds no room.
-    if (run.isAhead && !(await download.canBeKept()) && run.giveUp()) signal.throwIfAborted()
+    if (run.isAhead && !(await download.canBeKept()) && run.giveUp()) throw noRoom(plan)
     const filled = await getBytes(plan, tools)
     const { late } = filled
     if (await download.canBeKept()) {
@@ -77,9 +79,9 @@ function getBytes(plan: NarPlan, tools: RunTools) {
   const { original } = plan
   if (original)
     return repackNar(plan, original, {
-      ...{ ...tools, download },
+      ...{ ...tools, download, isAhead: run.isAhead },
       pace: async () => {
-        if (run.isAhead) await pace()
+        if (run.isAhead) await pace(() => !run.isAhead)
       },
       open: () => open(original),
     })
@@ -97,10 +99,21 @@ async function noteFault(plan: NarPlan, error: unknown, tools: RunTools): Promis
   // Who comes now gets a download of his own, with all the patience that is his due.
   const isForNobody = run.giveUp()
   download.fail(error)
-  if (isAppError(error, 'NAR_GONE') && plan.storeHash !== undefined && !isForNobody)
-    await narinfos.forget(plan.storeHash)
+  const { record } = plan
+  if (!record || !isAppError(error, 'NAR_GONE', 'CORRUPT')) return
+  if (await isLedElsewhere(plan, tools.disk)) return
+  if (isAppError(error, 'NAR_GONE') && !isForNobody) await narinfos.forget(record.hash)
   // The next who asks for the path is led elsewhere, where there is an elsewhere.
-  if (isAppError(error, 'CORRUPT') && plan.record) await narinfos.disbelieve(plan.record)
+  if (isAppError(error, 'CORRUPT')) await narinfos.disbelieve(record)
+}
+
+/**
+ * True when the path's narinfo does not lead to this file, nor to the one it is made of. One that
+ * leads to the zstd form by now is not the worse for what becomes of the original's old URL.
+ */
+async function isLedElsewhere({ file, record }: NarPlan, disk: Disk): Promise<boolean> {
+  const kept = record && (await disk.narinfo(record.hash))
+  return kept !== undefined && kept.file !== file.name && kept.file !== record?.file
 }
 
 function fetchedFields({ file, record }: NarPlan, bytes: number, started: number) {

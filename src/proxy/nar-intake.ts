@@ -1,6 +1,6 @@
 import { createHash, type Hash as Hasher } from 'node:crypto'
 import type { NarCheck, NarChecker, NarVerdict } from '../codec/nar-check.ts'
-import { AppError } from '../errors.ts'
+import { AppError, isAppError } from '../errors.ts'
 import { formatHash, type Hash } from '../nix/hash.ts'
 import type { Download } from '../store/download.ts'
 import { MiB } from '../units.ts'
@@ -114,7 +114,11 @@ export class NarIntake {
     await this.#download.append(chunk)
     this.#lastProgress = performance.now()
     if (this.#lastProgress - this.#beganAt > crowdMs) this.#checkIfIdle()
-    if (!this.#download.isOnDisk) await this.#check?.feed(chunk)
+    if (!this.#download.isOnDisk) {
+      // What came while nobody waited for it stands in the file.
+      this.#check?.available(this.received - chunk.length)
+      await this.#check?.feed(chunk)
+    }
     // What pauses for clients must not hold a decoder they need: it is checked when it is whole.
     else if (!this.#run.isAhead) this.#check?.available(this.received)
   }
@@ -144,7 +148,9 @@ export class NarIntake {
     const check = this.#check
     if (!check) return filled
     const finished = check.finish(this.received)
-    const verdict = await (fileHash ? within(maxWaitMs, finished) : finished)
+    const verdict = await (fileHash ? within(maxWaitMs, finished.catch(asUnsure)) : finished)
+    // It says nothing about the file, whose own hash is right: that is unpacked another time.
+    if (verdict === 'unsure') return filled
     if (!verdict) {
       // It goes on by itself.
       this.#check = undefined
@@ -199,6 +205,12 @@ export class NarIntake {
     if (!nar || !fileHash || compression !== 'none') return false
     return size === nar.size && formatHash(fileHash) === formatHash(nar.hash)
   }
+}
+
+/** What became of a check that came to no verdict. */
+function asUnsure(error: unknown): 'unsure' {
+  if (isAppError(error, 'CHECK_FAILED', 'DISK')) return 'unsure'
+  throw error
 }
 
 /** @returns undefined when it takes longer */

@@ -4,7 +4,7 @@ import type { Hash } from '../nix/hash.ts'
 import type { NarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import {
-  isWorthRepacking,
+  isRepackable,
   type NarFile,
   narFileOf,
   parseNarFile,
@@ -89,12 +89,17 @@ function planFrom(file: NarFile, record: NarinfoRecord): NarPlan | undefined {
   return planOf(file, record)
 }
 
-/** The plan for making this file of what its narinfo's upstream offers; undefined when it cannot be. */
+/**
+ * The plan for making this file of what its narinfo's upstream offers, or for taking that as it is
+ * where it is packed with zstd by now; undefined when it cannot be.
+ */
 export function planRepack(file: NarFile, record: NarinfoRecord): NarPlan | undefined {
   const offered = asOriginal(record)
-  const original = isWorthRepacking(offered.file) ? parseNarFile(offered.file) : undefined
+  const original = parseNarFile(offered.file)
   const isFormOfIt = record.file === file.name || repackedFileOf(infoOf(offered)) === file.name
   if (!original || !isFormOfIt) return undefined
+  if (original.compression === 'zstd') return planOf(file, offered)
+  if (!isRepackable(original)) return undefined
   return {
     ...planOf(file, offered),
     compression: 'zstd',

@@ -1,7 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { NarChecker } from '../codec/nar-check.ts'
 import type { Repacker } from '../codec/nar-repack.ts'
-import { AppError, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import { type NarFile, parseNarFile, repackedFileOf } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
 import type { NarReader } from '../store/nar-reader.ts'
@@ -18,6 +18,7 @@ import { NarRun } from './nar-run.ts'
 import type { Narinfos } from './narinfos.ts'
 import { OpenAhead } from './open-ahead.ts'
 import { Quarantine } from './quarantine.ts'
+import { noRoom } from './repack-room.ts'
 import { takeTurn } from './take-turn.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -71,6 +72,17 @@ export interface Repacked {
   readonly bytesBefore: number
   readonly bytesAfter: number
 }
+
+/** Why a stored NAR was not packed anew. */
+export type NotRepacked =
+  /** There is nothing to be made of it. */
+  | 'impossible'
+  /** A client has it made just now. */
+  | 'being made'
+  /** No narinfo leads to it: nobody knows what to hold it against. */
+  | 'unpromised'
+  /** Its zstd form is here; a crash or another upstream's narinfo had come between. */
+  | 'made before'
 
 /** Zstd forms made at once for clients that wait: each holds a decoder, and waits for its original. */
 const maxRepacking = 4
@@ -199,24 +211,24 @@ export class Nars {
   /**
    * Makes the zstd form of a NAR that is here, for clients to come.
    *
-   * @param pace waited for before each piece, until a client waits for it
-   * @returns undefined when there is nothing to be made of it
-   * @throws whatever ended it
+   * @param pace waited for before each piece; it must end soon once a client waits for it
+   * @throws AppError NO_ROOM; whatever else ended it
    */
-  async repack(file: NarFile, pace: () => Promise<void>): Promise<Repacked | undefined> {
+  async repack(file: NarFile, pace: Pace): Promise<Repacked | NotRepacked> {
     const { disk } = this.#options
     const [record] = disk.narinfosOfFile(file.name)
-    const target = record && parseNarFile(repackedFileOf(infoOf(record)))
+    if (!record)
+      return (await disk.zstdForms.leadTo(file.name, Date.now())) ? 'made before' : 'unpromised'
+    const target = parseNarFile(repackedFileOf(infoOf(record)))
     const plan = target && planRepack(target, record)
-    if (!plan) return undefined
+    if (!plan) return 'impossible'
     const { name } = target
-    const isMade = disk.holds(name) || this.#starting.has(name) || this.#runs.has(name)
-    if (isMade) return undefined
+    if (this.#starting.has(name) || this.#runs.has(name)) return 'being made'
     const start = this.#begin(plan, true, pace).finally(() => this.#starting.delete(name))
     this.#starting.set(name, start)
     const run = await start
     await run.done
-    if (!run.isKept) throw run.fault ?? new AppError('DISK', `nar/${name} found no room`)
+    if (!run.isKept) throw run.fault ?? noRoom(plan)
     return { bytesBefore: infoOf(record).fileSize ?? 0, bytesAfter: run.download.written }
   }
 
@@ -298,7 +310,7 @@ export class Nars {
     return plan && this.#begin(plan, false)
   }
 
-  async #begin(plan: NarPlan, isAhead: boolean, pace = noPause): Promise<NarRun> {
+  async #begin(plan: NarPlan, isAhead: boolean, pace: Pace = noPause): Promise<NarRun> {
     const { disk, signal } = this.#options
     const { name } = plan.file
     this.#openAhead.drop(name)
@@ -322,7 +334,14 @@ export class Nars {
     return run
   }
 
-  async #run(plan: NarPlan, run: NarRun, pace: () => Promise<void>): Promise<void> {
+  /** Opens a file, and tells when all of it is here. */
+  async #openOriginal(file: NarFile) {
+    const open = await this.open(file)
+    const { done = Promise.resolve() } = this.#runs.get(file.name) ?? {}
+    return open && { ...open, arrived: done }
+  }
+
+  async #run(plan: NarPlan, run: NarRun, pace: Pace): Promise<void> {
     const { name } = plan.file
     this.#working.add(name)
     await carryOut(plan, run, {
@@ -331,7 +350,7 @@ export class Nars {
       lanes: this.#lanes,
       confirmations: this.#confirmations,
       isAlone: () => this.#fetching === 1,
-      open: (file) => this.open(file),
+      open: (file) => this.#openOriginal(file),
       pace,
     }).finally(() => {
       // In one step: who finds the download in the map may still open it.
@@ -341,5 +360,7 @@ export class Nars {
     })
   }
 }
+
+type Pace = (hasClient: () => boolean) => Promise<void>
 
 const noPause = () => Promise.resolve()

@@ -9,10 +9,17 @@ import type { NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
 export interface ZstdFormsParts {
-  readonly disk: Pick<Disk, 'narinfosOfFile' | 'publish' | 'remove'>
+  readonly disk: Pick<Disk, 'holds' | 'narinfosOfFile' | 'publish' | 'putBeside' | 'remove'>
   readonly index: ForgivingIndex
   readonly origin: Origin
   readonly turns: Turns
+}
+
+interface Successor {
+  readonly file: string
+  readonly isOrigin: boolean
+  readonly records: readonly NarinfoRecord[]
+  readonly now: number
 }
 
 const dropAtOnce = 256
@@ -67,15 +74,44 @@ export class ZstdForms {
         .map((record) => asRepacked(record, nar))
       const isOrigin = await origin.markLike(nar.file, original)
       await disk.publish(download, nar, records, now)
-      if (isOrigin) {
-        origin.noteMark(nar.file)
-        await origin.unmark(original)
-      }
-      // Nobody else can give those who hold its URL the original of what was pushed here.
-      const isOurs = records.some(({ upstreamUrl }) => upstreamUrl === undefined)
-      this.supersede(original, isOrigin && isOurs ? now + pushedGraceMs : now)
+      await this.#retire(original, { file: nar.file, isOrigin, records, now })
       return records
     })
+  }
+
+  /**
+   * Lets narinfos lead to the zstd form of an original in `cache/` too, where the index says that
+   * they do: what a crash has left undone.
+   *
+   * @param now milliseconds since 1970
+   * @returns false when there is no such form here
+   */
+  async leadTo(original: string, now: number): Promise<boolean> {
+    const { disk, index, origin, turns } = this.#parts
+    return turns.take(original, async () => {
+      const records = index
+        .hashesOfOriginal(original)
+        .map((hash) => index.narinfo(hash))
+        .filter((record) => record !== undefined && disk.holds(record.file)) as NarinfoRecord[]
+      const [first] = records
+      if (!first || disk.narinfosOfFile(original).length > 0) return false
+      const isOrigin = await origin.markLike(first.file, original)
+      for (const record of records) await disk.putBeside(record)
+      await this.#retire(original, { file: first.file, isOrigin, records, now })
+      return true
+    })
+  }
+
+  /** The zstd form has taken an original's place. */
+  async #retire(original: string, { file, isOrigin, records, now }: Successor): Promise<void> {
+    const { origin } = this.#parts
+    if (isOrigin) {
+      origin.noteMark(file)
+      await origin.unmark(original)
+    }
+    // Nobody else can give those who hold its URL the original of what was pushed here.
+    const isOurs = records.some(({ upstreamUrl }) => upstreamUrl === undefined)
+    this.supersede(original, isOrigin && isOurs ? now + pushedGraceMs : now)
   }
 
   /** Notes that the zstd form of an original is here; `now` in milliseconds since 1970. */

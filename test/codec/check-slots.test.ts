@@ -23,6 +23,12 @@ test('lets a growing file use the last slot of all when complete ones hold the r
   expect(chooseNext([growing('c')], [complete('a'), growing('b')], 3)?.name).toBe('c')
 })
 
+test('what is fed without waiting for the network counts as complete', () => {
+  const here = (name: string) => ({ ...growing(name), isHere: true })
+  expect(chooseNext([growing('b'), here('c')], [growing('a')], 2)?.name).toBe('c')
+  expect(chooseNext([growing('b')], [here('a')], 2)?.name).toBe('b')
+})
+
 test('with one slot, starts only complete files', () => {
   expect(chooseNext([growing('a')], [], 1)).toBeUndefined()
   expect(chooseNext([complete('a')], [], 1)?.name).toBe('a')

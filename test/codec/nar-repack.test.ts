@@ -225,6 +225,31 @@ test('closing cancels what is under way and refuses more', async () => {
   await openFiles(request.path, 0)
 })
 
+test('what stands still ahead of clients holds up none of theirs, nor does one that stalls what is here', async () => {
+  const narRepacker = repacker()
+  const request = await claimOf(nar, { compression: 'none' })
+  const standing = narRepacker.repack({ ...request, level, isAhead: true })
+  await standing.feed(nar.subarray(0, 1000))
+  const large = noise(4 * MiB)
+  const fed = async (isHere: boolean) => {
+    const repacking = narRepacker.repack({
+      ...(await claimOf(large, { compression: 'none' })),
+      level,
+    })
+    const taken = joined(repacking.chunks)
+    if (isHere) repacking.whole()
+    for (let at = 0; at < large.length; at += MiB)
+      await repacking.feed(large.subarray(at, at + MiB))
+    repacking.finish(large.length)
+    return taken
+  }
+  expect(zstdDecompressSync(await fed(false)).equals(large)).toBe(true)
+
+  const stalling = narRepacker.repack({ ...request, level })
+  await stalling.feed(nar.subarray(0, 1000))
+  expect(zstdDecompressSync(await fed(true)).equals(large)).toBe(true)
+})
+
 test('refuses zstd, which is packed already, and what it cannot unpack', async () => {
   const narRepacker = repacker()
   expect(sources.every(([compression]) => narRepacker.canRepack(compression))).toBe(true)

@@ -96,6 +96,19 @@ describe.each(packables)('%s', (compression, programs) => {
     for (const sizes of [[2 ** 30], [first], [1000]])
       expect(await outcome(packed, sizes)).toBe(digestOf(Buffer.concat([short, original])))
   })
+
+  // node:zlib goes from one gzip stream to the next by itself, in next to no time
+  if (compression === 'gzip') return
+
+  test('refuses a file of very many streams that hold next to nothing', async () => {
+    for (const contents of [Buffer.alloc(0), Buffer.from('x')]) {
+      const stream = pack(compression, contents)
+      const many = (count: number) => Buffer.concat(Array.from({ length: count }, () => stream))
+      expect(await outcome(many(1200))).toMatch(/hold next to nothing/)
+      const few = Buffer.concat(Array.from({ length: 400 }, () => contents))
+      expect(await outcome(many(400))).toBe(digestOf(few))
+    }
+  })
 })
 
 testWith(['zstd'])('unpacks zstd of every kind', async () => {

@@ -31,6 +31,21 @@ test.for([
   expect((await unpacked(xz(options))).equals(original)).toBe(true)
 })
 
+test('holds one large window at a time', async () => {
+  const packed = xz(['--lzma2=preset=0,dict=128MiB'], Buffer.alloc(140 * MiB))
+  const held = () => process.memoryUsage().arrayBuffers
+  const before = held()
+  let peak = before
+  let bytes = 0
+  for await (const piece of unpackXz(arriving(packed), 128 * MiB)) {
+    bytes += piece.length
+    peak = Math.max(peak, held())
+  }
+  expect(bytes).toBe(140 * MiB)
+  // the dictionary and a quarter, and the smaller ones before it until they are collected
+  expect(peak - before).toBeLessThan(200 * MiB)
+})
+
 test('unpacks far matches after the window was moved many times', async () => {
   const far = binaryLike(900 * KiB)
   const bytes = Buffer.concat([far, original, far, original, far, original])

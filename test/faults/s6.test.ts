@@ -1,18 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { fingerprint } from '../../src/nix/fingerprint.ts'
-import { formatDigest, type Hash } from '../../src/nix/hash.ts'
 import { encodeNar, type NarNode } from '../../src/nix/nar.ts'
-import { type NarInfo, printNarInfo } from '../../src/nix/narinfo.ts'
-import { formatPublicKey, generateSecretKey, signText } from '../../src/nix/signature.ts'
-import { parseBaseName } from '../../src/nix/store-path.ts'
 import { MiB } from '../../src/units.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { pauseAfter } from '../support/faults.ts'
+import { addPath, type MadeNar, madePathsKey, sha256, xz } from '../support/made-path.ts'
 import { type NarwhalProcess, startNarwhal } from '../support/narwhal-process.ts'
 import { expectSoundDataDir } from '../support/oracles.ts'
 import { testWith } from '../support/programs.ts'
@@ -22,19 +16,6 @@ import { tempDir } from '../support/temp-dir.ts'
 const mayGrowBytes = 200 * MiB
 const bombBytes = 512 * MiB
 
-interface Trap {
-  /** what is sent as the file */
-  readonly file: Uint8Array
-  /** what the signed narinfo claims */
-  readonly narSize: number
-  readonly narHash: Hash
-}
-
-const sha256 = (bytes: Uint8Array): Hash => ({
-  algorithm: 'sha256',
-  digest: createHash('sha256').update(bytes).digest(),
-})
-
 function nested(depth: number): NarNode {
   let node: NarNode = { type: 'regular', executable: false, contents: Buffer.from('x') }
   for (let level = 0; level < depth; level += 1)
@@ -42,7 +23,7 @@ function nested(depth: number): NarNode {
   return node
 }
 
-const traps: Readonly<Record<string, () => Trap>> = {
+const traps: Readonly<Record<string, () => MadeNar>> = {
   'a file that unpacks to far more than NarSize': () => ({
     file: zstdCompressSync(Buffer.alloc(bombBytes)),
     narSize: 1000,
@@ -58,47 +39,18 @@ const traps: Readonly<Record<string, () => Trap>> = {
   },
 }
 
-const key = generateSecretKey('trap-1')
-
-/** A path for a cache: its narinfo, well signed, and the file that leads to. */
-async function addPath(
-  directory: string,
-  name: string,
-  { file, narSize, narHash, compression = 'zstd' }: Trap & Pick<Partial<NarInfo>, 'compression'>,
-): Promise<NarInfo> {
-  const storePath = parseBaseName(`${name.slice(0, 1).repeat(32)}-${name}`)
-  const signed = { storeDir: '/nix/store', storePath, references: [], narHash, narSize }
-  const fileHash = sha256(file)
-  const ending = { zstd: '.zst', xz: '.xz', none: '' }[compression as 'zstd' | 'xz' | 'none']
-  const info: NarInfo = {
-    ...signed,
-    url: `nar/${formatDigest(fileHash, 'nix32')}.nar${ending}`,
-    compression,
-    fileHash,
-    fileSize: file.length,
-    deriver: undefined,
-    system: undefined,
-    ca: undefined,
-    signatures: [signText(fingerprint(signed), key)],
-  }
-  await mkdir(join(directory, 'nar'), { recursive: true })
-  await writeFile(join(directory, info.url), file)
-  await writeFile(join(directory, `${storePath.hash}.narinfo`), printNarInfo(info))
-  return info
-}
-
 async function startStage(directory: string, env: Record<string, string> = {}) {
   const upstream = await startFakeUpstream(directory)
   const narwhal = await startNarwhal({
     upstreams: [upstream.url],
-    trustedKeys: [formatPublicKey(key.publicKey)],
+    trustedKeys: [madePathsKey],
     env,
   })
   return { upstream, narwhal }
 }
 
 /** A cache with one path whose file is a trap. */
-async function trapCache(trap: Trap) {
+async function trapCache(trap: MadeNar) {
   const directory = await tempDir('trap')
   const info = await addPath(directory, 'a-trap', trap)
   return { ...(await startStage(directory)), info }
@@ -145,7 +97,7 @@ describe('S6: an archive that is a trap', () => {
 })
 
 /** The same where recompression is the first to look inside: zstd it would leave as it is. */
-const packedTraps: Readonly<Record<string, () => Trap>> = {
+const packedTraps: Readonly<Record<string, () => MadeNar>> = {
   'a file that unpacks to far more than NarSize': () => ({
     file: xz(Buffer.alloc(bombBytes / 2)),
     narSize: 1000,
@@ -164,10 +116,6 @@ const packedTraps: Readonly<Record<string, () => Trap>> = {
       encodeNar({ type: 'regular', executable: false, contents: Buffer.from(text) })
     return { file: xz(nar('x')), narSize: nar('y').length, narHash: sha256(nar('y')) }
   },
-}
-
-function xz(bytes: Uint8Array): Buffer {
-  return execFileSync('xz', ['-0', '--stdout'], { input: bytes, maxBuffer: 64 * MiB })
 }
 
 describe('S6: a trap that was kept unopened, in a crowd, and is to be recompressed', () => {

@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
+import type { ClosureOptions } from '../../src/cli/demo/closure.ts'
 import { formatDigest, formatHash } from '../../src/nix/hash.ts'
 import { type NarInfo, parseNarInfo } from '../../src/nix/narinfo.ts'
 import { atRest } from '../support/at-rest.ts'
 import { expectNar } from '../support/expect-served.ts'
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.ts'
-import { flipBit, waitFor } from '../support/faults.ts'
+import { flipBit, status, waitFor } from '../support/faults.ts'
 import {
   type NarwhalOptions,
   type NarwhalProcess,
   startNarwhal,
 } from '../support/narwhal-process.ts'
 import { expectSoundDataDir } from '../support/oracles.ts'
+import { requestRaw } from '../support/raw-http.ts'
 import { type SyntheticCache, syntheticCache } from '../support/synthetic-cache.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
@@ -26,9 +29,13 @@ interface Stage {
   readonly server: NarwhalProcess
 }
 
-async function stage(options: Partial<NarwhalOptions> & { paths?: number; totalBytes?: number }) {
-  const { paths = 4, totalBytes = 2_000_000, ...rest } = options
-  const cache = await syntheticCache({ paths, totalBytes, compression: 'none' })
+interface StageOptions
+  extends Partial<NarwhalOptions>,
+    Pick<ClosureOptions, 'paths' | 'totalBytes' | 'compression'> {}
+
+async function stage(options: StageOptions) {
+  const { paths = 4, totalBytes = 2_000_000, compression = 'none', ...rest } = options
+  const cache = await syntheticCache({ paths, totalBytes, compression })
   const upstream = await startFakeUpstream(cache.directory)
   const server = await startNarwhal({
     upstreams: [upstream.url],
@@ -125,6 +132,31 @@ test('what waits for its zstd form is made after a restart, and after kill -9', 
   for (const info of at.cache.infos) await expectZstd(again, await narinfo(again, info))
 })
 
+test('what a crash left undone between a zstd form and its narinfo is done after the restart', async () => {
+  const at = await stage({ paths: 1 })
+  const [info] = at.cache.infos as [NarInfo]
+  await fetchAll(at)
+  const { dataDir } = at.server
+  const kept = join(dataDir, 'cache', `${info.storePath.hash}.narinfo`)
+  const before = await readFile(kept)
+  await recompressed(at)
+  await at.server.kill()
+  // The state that kill -9 leaves before the narinfo is renamed.
+  await writeFile(kept, before)
+  const original = info.url.slice('nar/'.length)
+  const index = new DatabaseSync(join(dataDir, 'index.sqlite'))
+  index.prepare('UPDATE nar SET to_repack = 1, superseded_at = NULL WHERE file = ?').run(original)
+  index.close()
+  await at.server.restart()
+  await expect.poll(() => readFile(kept, 'utf8'), { timeout: 30_000 }).toContain('zstd')
+  await at.server.stop()
+  const after = new DatabaseSync(join(dataDir, 'index.sqlite'), { readOnly: true })
+  const row = after.prepare('SELECT * FROM nar WHERE file = ?').get(original)
+  after.close()
+  expect(row).toMatchObject({ to_repack: 0, superseded_at: expect.any(Number) })
+  await expectSoundDataDir(dataDir)
+})
+
 test('a zstd URL is answered when both files are gone, with the same bytes, to all by one fetch', async () => {
   const at = await stage({ paths: 1 })
   const [info] = at.cache.infos as [NarInfo]
@@ -158,6 +190,44 @@ test('the zstd URL of a path is answered by a server that has lost everything', 
   const nar = await promisify(zstdDecompress)(Buffer.from(await response.arrayBuffer()))
   expect(nar.equals(await at.cache.bytesOf(info))).toBe(true)
 })
+
+for (const compression of ['zstd', 'br', 'gzip'] as const)
+  test(`it is answered too when the upstream offers ${compression} by now`, async () => {
+    const at = await stage({ paths: 1, compression })
+    const [info] = at.cache.infos as [NarInfo]
+    for (let round = 0; round < 2; round += 1) {
+      const response = await fetch(`${at.server.url}/${zstdName(info)}`)
+      expect(response.status).toBe(200)
+      const nar = await promisify(zstdDecompress)(Buffer.from(await response.arrayBuffer()))
+      expect(sha256(nar)).toBe(formatHash(info.narHash))
+      await atRest(at.server)
+    }
+    expect(at.upstream.count(/^\/nar\//)).toBe(1)
+    await expectNar(at.server.url, at.cache, info)
+    await expectSoundDataDir(at.server.dataDir)
+  })
+
+for (const [what, fault] of [
+  ['deleted', status(404)],
+  ['damaged', flipBit(1000)],
+] as const)
+  test(`an original that its upstream has ${what} by now leaves its zstd form as it is`, async () => {
+    const at = await stage({ paths: 1 })
+    const [info] = at.cache.infos as [NarInfo]
+    await fetchAll(at)
+    await recompressed(at)
+    const now = await narinfo(at, info)
+    await at.server.stop()
+    await rm(join(at.server.dataDir, 'cache', info.url))
+    await at.server.restart()
+    at.upstream.script(/^\/nar\//, fault)
+    at.upstream.script(/narinfo$/, status(404))
+    const old = await requestRaw(`${at.server.url}/${info.url}`)
+    expect(old.status === 200 && old.end === 'clean').toBe(false)
+    await atRest(at.server)
+    expect(await narinfo(at, info)).toEqual(now)
+    await expectZstd(at, now)
+  })
 
 test('an interrupted transfer of a zstd form goes on at its byte', async () => {
   const at = await stage({ paths: 1, totalBytes: 4_000_000 })
