@@ -42,11 +42,12 @@ async function refused() {
     ...{ disk, repacker, repackLevel: 1, download, signal, pace: async () => undefined },
     open: async () => {
       const reader = await openWhole(path)
-      return reader && { reader, origin: 'disk' as const }
+      return reader && { reader, origin: 'disk' as const, arrived: Promise.resolve() }
     },
   }
   const { original } = plan
-  const repack = (giveUp: () => boolean) => repackNar(plan, original, { ...tools, giveUp })
+  const repack = (giveUp: () => boolean) =>
+    repackNar(plan, original, { ...tools, isAhead: true, giveUp })
   return { repack, download, stopping }
 }
 
@@ -56,7 +57,7 @@ test('what the disk does not take is given up where no client waits for it', asy
     stopping.abort()
     return true
   }
-  await expect(repack(giveUp)).rejects.toMatchObject({ code: 'DISK' })
+  await expect(repack(giveUp)).rejects.toMatchObject({ code: 'NO_ROOM' })
   expect(download.written).toBeLessThan(windowBytes)
 })
 
