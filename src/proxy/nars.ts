@@ -337,8 +337,7 @@ export class Nars {
   /** Opens a file, and tells when all of it is here. */
   async #openOriginal(file: NarFile) {
     const open = await this.open(file)
-    const { done = Promise.resolve() } = this.#runs.get(file.name) ?? {}
-    return open && { ...open, arrived: done }
+    return open && { ...open, arrived: this.#runs.get(file.name)?.done }
   }
 
   async #run(plan: NarPlan, run: NarRun, pace: Pace): Promise<void> {

@@ -43,6 +43,8 @@ const setBackMs = {
   /** A client has it made, or had: what is left of it is soon known. */
   client: 10_000,
   failure: 60_000,
+  /** What it does not take says nothing of the NAR. */
+  disk: graceMs,
   /** Originals that leave the cache make room. */
   room: graceMs,
   /** Who asks for the path brings its narinfo. */
@@ -200,7 +202,9 @@ export class Recompression {
     } else {
       this.#tally.failed += 1
       log.warn({ file: name }, `nar/${name} stays as it is: ${messageOf(error)}`)
-      this.#leaveAlone(name, 'failure')
+      const isDisk = isAppError(error, 'DISK')
+      this.#leaveAlone(name, isDisk ? 'disk' : 'failure')
+      if (isDisk) return
       const failures = (this.#failures.get(name) ?? 0) + 1
       this.#failures.set(name, failures)
       if (failures < maxAttempts) return

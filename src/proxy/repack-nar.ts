@@ -17,13 +17,13 @@ export interface RepackTools {
   readonly repacker: Repacker
   /** Level of zstd. */
   readonly repackLevel: number
+  /** True while no client waits for it. */
+  readonly isAhead?: boolean
   readonly download: Download
   /** Opens the NAR as its upstream packed it: from the disk, or by following its download. */
   readonly open: () => Promise<OpenOriginal | undefined>
   /** Waited for before each piece. */
   readonly pace: () => Promise<void>
-  /** True while no client waits for it. */
-  readonly isAhead: boolean
   readonly signal: AbortSignal
   /** Ends the work when no client waits for it. @returns true when it has ended */
   readonly giveUp: () => boolean
@@ -32,8 +32,8 @@ export interface RepackTools {
 interface OpenOriginal {
   readonly reader: NarReader
   readonly origin: 'disk' | 'download'
-  /** Settles once all of it is on the disk, or will never be. */
-  readonly arrived: Promise<void>
+  /** Settles once all of it is on the disk, or will never be; undefined where it is there. */
+  readonly arrived?: Promise<void> | undefined
 }
 
 /**
@@ -41,9 +41,9 @@ interface OpenOriginal {
  * its narinfo says.
  *
  * @param original whose zstd form the plan's file is
- * @throws AppError CORRUPT when the NAR is wrong; NAR_GONE when it is certainly absent; NO_ROOM when
- *   the disk does not take it and nobody waits for it; whatever ended the original, the download or
- *   the thread
+ * @throws AppError CORRUPT when the NAR is wrong; NAR_GONE when it is certainly absent; DISK when the
+ *   disk does not take it and nobody waits for it; whatever ended the original, the download or the
+ *   thread
  */
 export async function repackNar(
   { file, nar, size }: NarPlan,
@@ -62,9 +62,9 @@ export async function repackNar(
         narHash: nar.hash,
         narSize: nar.size,
         level,
-        isAhead: tools.isAhead,
+        isAhead: tools.isAhead ?? false,
       })
-      void open.arrived.then(() => repacking.whole())
+      void Promise.resolve(open.arrived).then(() => repacking.whole())
       const fileHash = await pour({ ...tools, original: open.reader, repacking })
       return { fileHash, isNarHashRight: true, late: undefined }
     } catch (error) {
@@ -117,7 +117,7 @@ async function pour(parts: Pouring): Promise<Hash> {
   }
   await feeding
   signal.removeEventListener('abort', stop)
-  if (isRefused) throw new AppError('NO_ROOM', 'the disk does not take its zstd form')
+  if (isRefused) throw new AppError('DISK', 'the disk does not take its zstd form')
   if (fault) throw fault.error
   download.vouch()
   return { algorithm: 'sha256', digest: hasher.digest() }

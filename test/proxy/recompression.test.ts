@@ -56,6 +56,7 @@ const outcomes: readonly (readonly [string, () => Promise<Outcome>])[] = [
   ['no narinfo leads to yet', async () => 'unpromised'],
   ['a client had made, and left', () => Promise.reject(new DOMException('', 'AbortError'))],
   ['there is no room for', () => Promise.reject(new AppError('NO_ROOM', 'no room'))],
+  ['the disk does not take', () => Promise.reject(new AppError('DISK', 'EIO'))],
   ['failed once', () => Promise.reject(new AppError('CHECK_FAILED', 'a thread died'))],
 ]
 for (const [what, outcome] of outcomes)

@@ -11,7 +11,7 @@ import { type NarInfo, parseNarInfo } from '../../src/nix/narinfo.ts'
 import { atRest } from '../support/at-rest.ts'
 import { expectNar } from '../support/expect-served.ts'
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream.ts'
-import { flipBit, status, waitFor } from '../support/faults.ts'
+import { flipBit, pauseAfter, status, waitFor } from '../support/faults.ts'
 import {
   type NarwhalOptions,
   type NarwhalProcess,
@@ -277,6 +277,23 @@ test('a client that waits for the zstd form on the way is not held up by a pause
   gate.resolve()
   expect((await response).status).toBe(200)
   await (await response).arrayBuffer()
+})
+
+test('a zstd form whose original does not arrive holds up no other', async () => {
+  const at = await stage({ paths: 3, totalBytes: 16_000_000 })
+  const [stalled, other] = at.cache.infos as [NarInfo, NarInfo]
+  const gate = Promise.withResolvers<void>()
+  at.upstream.script(`/${stalled.url}`, pauseAfter(1_500_000, gate.promise))
+  const waiting = fetch(`${at.server.url}/${zstdName(stalled)}`)
+  await expect.poll(() => at.upstream.count(`/${stalled.url}`)).toBe(1)
+  for (const [info, asked] of [
+    [other, fetch(`${at.server.url}/${zstdName(other)}`)],
+    [stalled, waiting],
+  ] as const) {
+    const nar = await promisify(zstdDecompress)(Buffer.from(await (await asked).arrayBuffer()))
+    expect(sha256(nar)).toBe(formatHash(info.narHash))
+    gate.resolve()
+  }
 })
 
 test('turned off, stored NARs stay as they are', async () => {
