@@ -32,6 +32,8 @@ export interface FilledNar {
 export interface LateVerdict {
   /** The upstream that sent it. */
   readonly from: string
+  /** The one it was held against. */
+  readonly narHash: string
   readonly verdict: Promise<NarVerdict>
   readonly cancel: () => void
 }
@@ -142,13 +144,16 @@ export class NarIntake {
     const filled = { fileHash: seen, isNarHashRight: this.#isNarItself, late: undefined }
     this.#checkIfIdle()
     const check = this.#check
-    if (!check) return filled
+    const { nar } = this.#plan
+    if (!check || !nar) return filled
     const finished = check.finish(this.received)
     const verdict = await (fileHash ? within(maxWaitMs, finished) : finished)
     if (!verdict) {
       // It goes on by itself.
       this.#check = undefined
-      return { ...filled, late: { from: name, verdict: finished, cancel: () => check.cancel() } }
+      const narHash = formatHash(nar.hash)
+      const late = { from: name, narHash, verdict: finished, cancel: () => check.cancel() }
+      return { ...filled, late }
     }
     if (!verdict.ok)
       throw new AppError('CORRUPT', `${name} sent nar/${file.name} wrong: ${verdict.reason}`)
