@@ -14,6 +14,8 @@ export interface IntakeTools {
   readonly run: Pick<NarRun, 'isAhead'>
   /** True when nothing else is fetched now. */
   readonly isAlone: () => boolean
+  /** Told that an upstream has a file of another length than the narinfo says. */
+  readonly onOtherSize: () => void
 }
 
 const rehashBytes = MiB
@@ -48,6 +50,7 @@ export class NarIntake {
   readonly #quarantine: Quarantine
   readonly #run: Pick<NarRun, 'isAhead'>
   readonly #isAlone: () => boolean
+  readonly #onOtherSize: () => void
   #hasher: Hasher = createHash('sha256')
   #check: NarCheck | undefined
   #beganAt = performance.now()
@@ -60,6 +63,7 @@ export class NarIntake {
     this.#quarantine = tools.quarantine
     this.#run = tools.run
     this.#isAlone = tools.isAlone
+    this.#onOtherSize = tools.onOtherSize
     this.#begin()
   }
 
@@ -93,11 +97,13 @@ export class NarIntake {
   expect(size: number | undefined, name: string): void {
     const known = this.#plan.size
     if (size === undefined) return
-    if (known !== undefined && size !== known)
+    if (known !== undefined && size !== known) {
+      this.#onOtherSize()
       throw new AppError(
         'UPSTREAM_MALFORMED',
         `${name} offers ${size} bytes where its narinfo says ${known}`,
       )
+    }
     const announced = this.#download.size
     // Clients were told the other length with their first bytes: they would take a part for the whole.
     if (announced !== undefined && size !== announced && this.received > 0)

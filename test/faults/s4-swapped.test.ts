@@ -59,6 +59,23 @@ describe('S4: a narinfo that leads to the NAR of another path', () => {
     await expectSoundDataDir(narwhal.dataDir)
   })
 
+  test('with another FileSize, and nothing else known of the other path: it fails once at most', async () => {
+    const cache = await syntheticCache({ paths: 2, totalBytes: 600_000 })
+    const [liar, honest] = pairOf(cache)
+    const upstream = await startFakeUpstream(cache.directory)
+    upstream.script(`/${narinfoOf(liar)}`, faults.body(swapped(liar, honest, false)))
+    const narwhal = await startNarwhal({
+      ...{ upstreams: [upstream.url], trustedKeys: [cache.publicKey] },
+      env: { NARWHAL_PREFETCH_NARINFOS: 'false' },
+    })
+    await requestRaw(`${narwhal.url}/${narinfoOf(liar)}`)
+    // Clients remember its URL for a month.
+    await requestRaw(`${narwhal.url}/${honest.url}`)
+    await atRest(narwhal)
+    const { status, body } = await requestRaw(`${narwhal.url}/${honest.url}`)
+    expect([status, body.equals(await cache.bytesOf(honest))]).toEqual([200, true])
+  })
+
   test.for(sizes)(
     'with %s: what was pushed stays where it is, also after the loss of the index',
     async ([, isSizeRight]) => {
