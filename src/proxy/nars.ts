@@ -10,7 +10,7 @@ import { carryOut } from './carry-out.ts'
 import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
 import { Confirmations } from './confirmations.ts'
-import { infoOf, narHashText } from './hand-out.ts'
+import { infoOf } from './hand-out.ts'
 import { Lanes } from './lanes.ts'
 import { mendingReader } from './mending-reader.ts'
 import { knownPlan, type NarPlan, planNar, planRepack } from './nar-plan.ts'
@@ -194,9 +194,7 @@ export class Nars {
    */
   async repack(file: NarFile, pace: () => Promise<void>): Promise<Repacked | undefined> {
     const { disk } = this.#options
-    const records = disk.narinfosOfFile(file.name)
-    const checked = disk.checkedHash(file.name)
-    const record = records.find((each) => narHashText(infoOf(each)) === checked) ?? records[0]
+    const [record] = disk.narinfosOfFile(file.name)
     const target = record && parseNarFile(repackedFileOf(infoOf(record)))
     const plan = target && planRepack(target, record)
     if (!plan) return undefined
