@@ -15,7 +15,7 @@ export interface IntakeTools {
   /** True when nothing else is fetched now. */
   readonly isAlone: () => boolean
   /** Told that an upstream has a file of another length than the narinfo says. */
-  readonly onOtherSize: () => void
+  readonly onOtherSize?: () => void
 }
 
 const rehashBytes = MiB
@@ -50,7 +50,7 @@ export class NarIntake {
   readonly #quarantine: Quarantine
   readonly #run: Pick<NarRun, 'isAhead'>
   readonly #isAlone: () => boolean
-  readonly #onOtherSize: () => void
+  readonly #onOtherSize: (() => void) | undefined
   #hasher: Hasher = createHash('sha256')
   #check: NarCheck | undefined
   #beganAt = performance.now()
@@ -98,7 +98,7 @@ export class NarIntake {
     const known = this.#plan.size
     if (size === undefined) return
     if (known !== undefined && size !== known) {
-      this.#onOtherSize()
+      this.#onOtherSize?.()
       throw new AppError(
         'UPSTREAM_MALFORMED',
         `${name} offers ${size} bytes where its narinfo says ${known}`,
