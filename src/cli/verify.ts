@@ -53,7 +53,8 @@ async function verify(config: Config, flags: Flags): Promise<void> {
     ...config.upstreams.flatMap(({ publicKeys }) => publicKeys),
     ...(signingKey ? [formatPublicKey(signingKey.publicKey)] : []),
   ])
-  const check = { layout, keys, storeDir: config.cache.storeDir, checker }
+  const leadingTo = (nar: string) => disk.narinfosOfFile(nar).map(({ hash }) => hash)
+  const check = { layout, keys, storeDir: config.cache.storeDir, checker, leadingTo }
   // Only a repair pays for loading what fetches.
   const { openRefetch } = flags.repair ? await import('./verify/refetch.ts') : {}
   const progress = new Progress()

@@ -14,7 +14,7 @@ import { firstBytes, noRoom, reserveFor } from './repack-room.ts'
 import { type SettleTools, settleLate } from './settle-late.ts'
 
 export interface WorkTools
-  extends Omit<FillTools, 'run' | 'signal' | 'giveUp'>,
+  extends Omit<FillTools, 'run' | 'signal' | 'giveUp' | 'onOtherSize'>,
     Pick<SettleTools, 'disk' | 'narinfos'> {
   readonly repacker: Repacker
   readonly repackLevel: number
@@ -32,7 +32,12 @@ export interface WorkTools
  */
 export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Promise<void> {
   const { download, signal } = run
-  const tools = { ...own, log: run.quieting(own.log), run, signal, giveUp: () => run.giveUp() }
+  let isOfOtherSize = false
+  const onOtherSize = () => {
+    isOfOtherSize = true
+  }
+  const giveUp = () => run.giveUp()
+  const tools = { ...own, log: run.quieting(own.log), run, signal, giveUp, onOtherSize }
   const { disk, confirmations, log } = tools
   const file = plan.file.name
   let isWorthKeeping = false
@@ -60,6 +65,10 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
     const isPassing = signal.aborted || isAppError(error, ...upstreamTroubles)
     isWorthKeeping = isPassing && plan.fileHash !== undefined
     await noteFault(plan, error, tools)
+    // No signature covers the size: a narinfo that lies must not keep another path from its NAR.
+    const { record } = plan
+    if (isOfOtherSize && isAppError(error, 'UPSTREAM_MALFORMED') && record?.upstreamUrl)
+      await tools.narinfos.disbelieve(record)
   } finally {
     await room.settle()
     const mayBeResumed = isWorthKeeping && download.written > 0
@@ -71,6 +80,7 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
 interface RunTools extends WorkTools, SettleTools {
   readonly run: NarRun
   readonly giveUp: () => boolean
+  readonly onOtherSize: () => void
 }
 
 function getBytes(plan: NarPlan, tools: RunTools) {

@@ -1,5 +1,7 @@
 import type { NarChecker } from '../codec/nar-check.ts'
+import { formatHash } from '../nix/hash.ts'
 import type { Disk } from '../store/disk.ts'
+import type { NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
 import { infoOf, narHashText } from './hand-out.ts'
 import type { Narinfos } from './narinfos.ts'
@@ -15,50 +17,60 @@ interface Keepers {
 }
 
 /**
- * Holds a NAR on the disk against the NarHash of its narinfo, where only the hash of the file was
- * checked when it came, or it was left between two steps by a crash. A wrong one is removed.
+ * Holds a NAR on the disk against the NarHash of its narinfos, where only the hash of the file was
+ * checked when it came, or it was left between two steps by a crash. No signature covers which file a
+ * narinfo leads to: those that do not fit it are dropped, and it is removed where none does.
  *
  * @param bytes length of the file
  */
 export async function confirmKept(file: string, bytes: number, tools: ConfirmTools): Promise<void> {
-  const { disk, checker, log } = tools
-  const records = disk.narinfosOfFile(file)
-  const first = records[0]
-  if (!first) return
-  const info = infoOf(first)
-  if (!checker.canCheck(info.compression)) return
-  const check = checker.check({
-    path: disk.layout.nar(file),
-    compression: info.compression,
-    narHash: info.narHash,
-    narSize: info.narSize,
-  })
-  const verdict = await check.finish(bytes)
-  if (verdict.ok) {
-    await noteRight(file, disk)
-    return
+  const { disk, narinfos, checker, log } = tools
+  const wrong: NarinfoRecord[] = []
+  let why: string | undefined
+  let isUnsure = false
+  for (const records of alike(disk.narinfosOfFile(file))) {
+    const { compression, narHash, narSize } = infoOf(records[0])
+    if (!checker.canCheck(compression)) {
+      isUnsure = true
+      continue
+    }
+    const path = disk.layout.nar(file)
+    const verdict = await checker.check({ path, compression, narHash, narSize }).finish(bytes)
+    if (verdict.ok) {
+      await noteRight(file, formatHash(narHash), tools)
+      return
+    }
+    wrong.push(...records)
+    why ??= verdict.reason
   }
-  log.error({ code: 'CORRUPT', file }, `removed nar/${file}: ${verdict.reason}`)
-  await disown(file, verdict.reason, tools)
+  if (why !== undefined && !isUnsure) {
+    log.error({ code: 'CORRUPT', file }, `removed nar/${file}: ${why}`)
+    await disk.lose(file, `is wrong: ${why}`)
+  }
+  for (const record of wrong) await narinfos.disbelieve(record)
 }
 
-/** Notes that a NAR on the disk is what its narinfos say. */
-export async function noteRight(file: string, disk: Disk): Promise<void> {
-  const records = disk.narinfosOfFile(file)
-  const [first] = records
-  if (!first) return
-  const narHash = narHashText(infoOf(first))
-  const same = records.filter((record) => narHashText(infoOf(record)) === narHash)
-  await disk.confirm(file, narHash, same)
-}
-
-/** Takes a NAR out that is not what its narinfos say, and with it those narinfos. */
-export async function disown(
+/** Notes that a NAR on the disk has this NarHash, and drops the narinfos that say another. */
+export async function noteRight(
   file: string,
-  why: string,
+  narHash: string,
   { disk, narinfos }: Keepers,
 ): Promise<void> {
   const records = disk.narinfosOfFile(file)
-  await disk.lose(file, `is wrong: ${why}`)
-  for (const record of records) await narinfos.disbelieve(record)
+  const isSame = (record: NarinfoRecord) => narHashText(infoOf(record)) === narHash
+  await disk.confirm(file, narHash, records.filter(isSame))
+  for (const record of records) if (!isSame(record)) await narinfos.disbelieve(record)
+}
+
+/** Narinfos by what they say of the NAR. */
+function alike(records: readonly NarinfoRecord[]): Iterable<[NarinfoRecord, ...NarinfoRecord[]]> {
+  const groups = new Map<string, [NarinfoRecord, ...NarinfoRecord[]]>()
+  for (const record of records) {
+    const info = infoOf(record)
+    const said = [narHashText(info), info.narSize, info.compression].join()
+    const group = groups.get(said)
+    if (group) group.push(record)
+    else groups.set(said, [record])
+  }
+  return groups.values()
 }

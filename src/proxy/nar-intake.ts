@@ -14,6 +14,8 @@ export interface IntakeTools {
   readonly run: Pick<NarRun, 'isAhead'>
   /** True when nothing else is fetched now. */
   readonly isAlone: () => boolean
+  /** Told that an upstream has a file of another length than the narinfo says. */
+  readonly onOtherSize?: () => void
 }
 
 const rehashBytes = MiB
@@ -32,6 +34,8 @@ export interface FilledNar {
 export interface LateVerdict {
   /** The upstream that sent it. */
   readonly from: string
+  /** The one it was held against. */
+  readonly narHash: string
   readonly verdict: Promise<NarVerdict>
   readonly cancel: () => void
 }
@@ -46,6 +50,7 @@ export class NarIntake {
   readonly #quarantine: Quarantine
   readonly #run: Pick<NarRun, 'isAhead'>
   readonly #isAlone: () => boolean
+  readonly #onOtherSize: (() => void) | undefined
   #hasher: Hasher = createHash('sha256')
   #check: NarCheck | undefined
   #beganAt = performance.now()
@@ -58,6 +63,7 @@ export class NarIntake {
     this.#quarantine = tools.quarantine
     this.#run = tools.run
     this.#isAlone = tools.isAlone
+    this.#onOtherSize = tools.onOtherSize
     this.#begin()
   }
 
@@ -91,11 +97,13 @@ export class NarIntake {
   expect(size: number | undefined, name: string): void {
     const known = this.#plan.size
     if (size === undefined) return
-    if (known !== undefined && size !== known)
+    if (known !== undefined && size !== known) {
+      this.#onOtherSize?.()
       throw new AppError(
         'UPSTREAM_MALFORMED',
         `${name} offers ${size} bytes where its narinfo says ${known}`,
       )
+    }
     const announced = this.#download.size
     // Clients were told the other length with their first bytes: they would take a part for the whole.
     if (announced !== undefined && size !== announced && this.received > 0)
@@ -146,7 +154,8 @@ export class NarIntake {
     const filled = { fileHash: seen, isNarHashRight: this.#isNarItself, late: undefined }
     this.#checkIfIdle()
     const check = this.#check
-    if (!check) return filled
+    const { nar } = this.#plan
+    if (!check || !nar) return filled
     const finished = check.finish(this.received)
     const verdict = await (fileHash ? within(maxWaitMs, finished.catch(asUnsure)) : finished)
     // It says nothing about the file, whose own hash is right: that is unpacked another time.
@@ -154,7 +163,9 @@ export class NarIntake {
     if (!verdict) {
       // It goes on by itself.
       this.#check = undefined
-      return { ...filled, late: { from: name, verdict: finished, cancel: () => check.cancel() } }
+      const narHash = formatHash(nar.hash)
+      const late = { from: name, narHash, verdict: finished, cancel: () => check.cancel() }
+      return { ...filled, late }
     }
     if (!verdict.ok)
       throw new AppError('CORRUPT', `${name} sent nar/${file.name} wrong: ${verdict.reason}`)

@@ -1,6 +1,6 @@
 import { type AppError, isAppError, upstreamTroubles } from '../errors.ts'
 import type { Compression } from '../nix/compression.ts'
-import type { Hash } from '../nix/hash.ts'
+import { formatHash, type Hash } from '../nix/hash.ts'
 import type { NarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import {
@@ -27,7 +27,7 @@ export interface NarPlan {
   /** Hash and size of the file as it travels, where somebody has said them. */
   readonly fileHash: Hash | undefined
   readonly size: number | undefined
-  /** What the signature covers; undefined for a file known by its name alone. */
+  /** What the signature covers; undefined where the name is all that is certain of the file. */
   readonly nar: { readonly hash: Hash; readonly size: number } | undefined
   /** The narinfo that led here; undefined for a file known by its name alone. */
   readonly storeHash: StoreHash | undefined
@@ -62,8 +62,9 @@ export async function planNar(
     const fresh = await narinfos.ask(file.storeHash)
     return fresh && planFrom(file, fresh)
   }
-  const [record] = disk.narinfosOfFile(file.name)
-  if (record) return planOf(file, record)
+  const records = disk.narinfosOfFile(file.name)
+  const [record] = records
+  if (record) return unlessDisputed(planOf(file, record), records)
   return {
     file,
     compression: file.compression,
@@ -80,7 +81,27 @@ export async function planNar(
 export function knownPlan(file: NarFile, disk: Disk): NarPlan | undefined {
   const records = [...disk.narinfosOfFile(file.name), ...disk.narinfosOfOriginal(file.name)]
   const record = records.find(({ upstreamUrl }) => upstreamUrl !== undefined)
-  return record && planFrom(file, record)
+  const plan = record && planFrom(file, record)
+  return plan && unlessDisputed(plan, records)
+}
+
+/**
+ * Where narinfos that lead to the same file tell different things of it, one of them lies: no signature
+ * covers the name of a file. Then its name is believed, which is its hash; which of them fit is found out
+ * when it is here.
+ */
+function unlessDisputed(plan: NarPlan, records: readonly NarinfoRecord[]): NarPlan {
+  const { file } = plan
+  if (file.shape !== 'file' || plan.original || isOfOneMind(records)) return plan
+  return { ...plan, compression: file.compression, size: undefined, nar: undefined }
+}
+
+function isOfOneMind(records: readonly NarinfoRecord[]): boolean {
+  if (records.length < 2) return true
+  const said = records.map(infoOf).map(({ narHash, narSize, compression, fileSize }) => {
+    return [formatHash(narHash), narSize, compression, fileSize].join()
+  })
+  return new Set(said).size === 1
 }
 
 /** @returns undefined when the narinfo leads neither to this file nor to one it can be made of */

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Repacker, Repacking } from '../codec/nar-repack.ts'
 import { AppError, isAppError } from '../errors.ts'
-import type { Hash } from '../nix/hash.ts'
+import { formatHash, type Hash } from '../nix/hash.ts'
 import type { NarFile } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
 import type { Download } from '../store/download.ts'
 import type { NarReader } from '../store/nar-reader.ts'
 import { KiB } from '../units.ts'
+import { infoOf, narHashText } from './hand-out.ts'
 import type { FilledNar } from './nar-intake.ts'
 import type { NarPlan } from './nar-plan.ts'
 
@@ -69,6 +70,8 @@ export async function repackNar(
       return { fileHash, isNarHashRight: true, late: undefined }
     } catch (error) {
       if (!isAppError(error, 'CORRUPT') || open.origin !== 'disk' || attempt > 1) throw error
+      // Another path's narinfo may have led to a sound file.
+      if (!isItsOwn(original.name, formatHash(nar.hash), disk)) throw error
       // It was right when it was put there.
       await disk.lose(original.name, `is damaged: ${error.message}`)
       await download.restart(size)
@@ -76,6 +79,13 @@ export async function repackNar(
       open.reader.close()
     }
   }
+}
+
+/** True when a kept file is the NAR with this hash, as far as anybody has said or checked. */
+function isItsOwn(file: string, narHash: string, disk: Disk): boolean {
+  const checked = disk.checkedHash(file)
+  if (checked !== undefined) return checked === narHash
+  return disk.narinfosOfFile(file).every((record) => narHashText(infoOf(record)) === narHash)
 }
 
 interface Pouring extends Pick<RepackTools, 'download' | 'pace' | 'signal' | 'giveUp'> {

@@ -1,6 +1,7 @@
 import type { Disk } from '../store/disk.ts'
 import type { Log } from '../telemetry.ts'
-import { disown, noteRight } from './confirm-kept.ts'
+import { noteRight } from './confirm-kept.ts'
+import { infoOf, narHashText } from './hand-out.ts'
 import type { LateVerdict } from './nar-intake.ts'
 import type { Narinfos } from './narinfos.ts'
 import type { Quarantine } from './quarantine.ts'
@@ -21,20 +22,26 @@ export interface SettleTools {
  */
 export async function settleLate(
   file: string,
-  { from, verdict, cancel }: LateVerdict,
+  { from, narHash, verdict, cancel }: LateVerdict,
   { disk, narinfos, quarantine, log, signal }: SettleTools,
 ): Promise<void> {
   signal.addEventListener('abort', cancel, { once: true })
   try {
     const found = await verdict
-    if (!found.ok) {
+    if (found.ok) {
+      await noteRight(file, narHash, { disk, narinfos })
+      return
+    }
+    const records = disk.narinfosOfFile(file)
+    const wrong = records.filter((record) => narHashText(infoOf(record)) === narHash)
+    // Where others lead here as well, it may be theirs, which is found out when it is asked for.
+    if (wrong.length === records.length) {
       log.error({ code: 'CORRUPT', file, upstream: from }, `removed nar/${file}: ${found.reason}`)
       quarantine.add(from, file)
       quarantine.taint(file)
-      await disown(file, found.reason, { disk, narinfos })
-      return
+      await disk.lose(file, `is wrong: ${found.reason}`)
     }
-    await noteRight(file, disk)
+    for (const record of wrong) await narinfos.disbelieve(record)
   } finally {
     signal.removeEventListener('abort', cancel)
   }

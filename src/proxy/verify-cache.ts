@@ -10,6 +10,7 @@ import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
 import { parseNarFile } from '../policy/nar-file.ts'
 import { requireTrust } from '../policy/trust.ts'
 import type { Layout } from '../store/layout.ts'
+import { parseOrSkip } from '../store/scan-cache.ts'
 
 /**
  * What may be wrong with a file of `cache/`. `damaged` must go; `untrusted` is whole, but no key of
@@ -44,6 +45,8 @@ export interface CheckOptions {
   readonly keys: KeyRing
   readonly storeDir: string
   readonly checker: NarChecker
+  /** The narinfos that lead to a NAR. */
+  readonly leadingTo: (nar: string) => readonly StoreHash[]
 }
 
 export interface VerifyOptions extends CheckOptions {
@@ -154,8 +157,22 @@ export async function checkPath(
   if (nar === undefined) return damaged(`its URL ${info.url} leads out of nar/`)
   const { why, bytes } = await whyWrong(nar, info, options)
   if (why === undefined) return { findings: untrusted, bytes }
+  // No signature covers which file a narinfo leads to.
+  if (await isOthers(nar, hash, options))
+    return damaged(`leads to the NAR of another path, which ${why}`)
   const finding = { kind: 'damaged', file: `nar/${nar}`, why, narinfos: [hash], nar } as const
   return { findings: [...untrusted, finding], bytes }
+}
+
+/** True when a NAR is just what another narinfo than this one says. */
+async function isOthers(nar: string, hash: StoreHash, options: CheckOptions): Promise<boolean> {
+  for (const other of options.leadingTo(nar)) {
+    if (other === hash) continue
+    const text = await readFile(options.layout.narinfo(other), 'utf8').catch(() => '')
+    const info = parseOrSkip(text)
+    if (info?.url === `nar/${nar}` && !(await whyWrong(nar, info, options)).why) return true
+  }
+  return false
 }
 
 /** Holds a NAR against its narinfo. */

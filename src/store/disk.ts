@@ -15,7 +15,7 @@ import { KeptParts } from './kept-parts.ts'
 import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
 import { type NarReader, openWhole, type WholeNarReader } from './nar-reader.ts'
-import { readNarinfo, readNarinfoNow, sizesPromisedBy } from './narinfo-file.ts'
+import { fittingFirst, readNarinfo, readNarinfoNow, sizesPromisedBy } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
 import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
@@ -146,12 +146,13 @@ export class Disk {
     return this.#index.narinfo(hash) ?? (await readNarinfo(this.layout, hash))
   }
 
-  /** The narinfos that lead to this NAR file. */
+  /** The narinfos that lead to this NAR file; where it was checked, those first that it fits. */
   narinfosOfFile(file: string): NarinfoRecord[] {
-    return this.#index
+    const records = this.#index
       .hashesOfFile(file)
       .map((hash) => this.#index.narinfo(hash) ?? readNarinfoNow(this.layout, hash))
       .filter((record) => record?.file === file) as NarinfoRecord[]
+    return records.length < 2 ? records : fittingFirst(records, this.checkedHash(file))
   }
 
   /** The narinfos that led to this NAR file before they led to its zstd form, as they were then. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { formatHash } from '../nix/hash.ts'
 import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { writeWhole } from './durable.ts'
@@ -43,6 +44,15 @@ export async function writeNarinfo(layout: Layout, { hash, text }: NarinfoRecord
 /** How long narinfos say their NAR file is. No signature covers that: one that lies makes no other wrong. */
 export function sizesPromisedBy(narinfos: readonly NarinfoRecord[]): number[] {
   return narinfos.flatMap(({ text }) => parseNarInfo(text).fileSize ?? [])
+}
+
+/** Narinfos that lead to the same file, those first that say the NarHash it was checked against. */
+export function fittingFirst(
+  narinfos: readonly NarinfoRecord[],
+  checked: string | undefined,
+): NarinfoRecord[] {
+  const fits = ({ text }: NarinfoRecord) => formatHash(parseNarInfo(text).narHash) === checked
+  return narinfos.toSorted((a, b) => Number(fits(b)) - Number(fits(a)))
 }
 
 function recordOf(hash: StoreHash, text: string | undefined): NarinfoRecord | undefined {

@@ -4,6 +4,7 @@ import { isStoreHash, type StoreHash } from '../nix/store-path.ts'
 import { parseNarFile } from '../policy/nar-file.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import { type Layout, narinfoSuffix } from './layout.ts'
+import { readNarinfo, sizesPromisedBy } from './narinfo-file.ts'
 import { parseOrSkip } from './scan-cache.ts'
 
 export interface RebuildResult {
@@ -80,7 +81,9 @@ async function readNars({ index, layout, signal, readTime, lose }: RebuildParts)
   return { nars, bytes, empty, found }
 }
 
-async function readNarinfos({ index, layout, signal, lose }: RebuildParts, found: FoundNars) {
+async function readNarinfos(parts: RebuildParts, found: FoundNars) {
+  const { index, layout, signal } = parts
+  const ofOtherLength: Stray[] = []
   let narinfos = 0
   let widows = 0
   let misfits = 0
@@ -93,7 +96,6 @@ async function readNarinfos({ index, layout, signal, lose }: RebuildParts, found
       hashes.map((hash) => readFile(layout.narinfo(hash), 'utf8').catch(() => undefined)),
     )
     const withoutNar: Stray[] = []
-    const ofOtherLength = new Set<string>()
     index.transaction(() => {
       for (const [at, hash] of hashes.entries()) {
         const text = texts[at]
@@ -108,7 +110,8 @@ async function readNarinfos({ index, layout, signal, lose }: RebuildParts, found
         narinfos += 1
         if (!nar) withoutNar.push({ hash, file })
         // The length was taken from the file itself, which may have been cut short meanwhile.
-        else if (info.fileSize !== undefined && info.fileSize !== nar.bytes) ofOtherLength.add(file)
+        else if (info.fileSize !== undefined && info.fileSize !== nar.bytes)
+          ofOtherLength.push({ hash, file })
       }
     })
     for (const { hash, file } of withoutNar) {
@@ -116,10 +119,36 @@ async function readNarinfos({ index, layout, signal, lose }: RebuildParts, found
       await rm(layout.narinfo(hash), { force: true })
       widows += 1
     }
-    for (const file of ofOtherLength) await lose(file, 'is not as long as its narinfo says')
-    misfits += ofOtherLength.size
+    if (ofOtherLength.length > maxFound) misfits += await judge(ofOtherLength.splice(0), parts)
   })
+  misfits += await judge(ofOtherLength, parts)
   return { narinfos, widows, misfits }
+}
+
+/**
+ * Takes out NARs that are not as long as any narinfo says, and else the narinfos that are wrong: no
+ * signature covers which file they lead to.
+ *
+ * @returns how many of either
+ */
+async function judge(strays: readonly Stray[], { index, layout, lose }: RebuildParts) {
+  const lost = new Set<string>()
+  for (const { hash, file } of strays) {
+    if (lost.has(file)) continue
+    const nar = index.nar(file)
+    const leading = await Promise.all(
+      index.hashesOfFile(file).map((it) => index.narinfo(it) ?? readNarinfo(layout, it)),
+    )
+    const promised = sizesPromisedBy(leading.filter((record) => record !== undefined))
+    if (nar && !promised.includes(nar.bytes)) {
+      await lose(file, 'is not as long as its narinfo says')
+      lost.add(file)
+    } else {
+      index.deleteNarinfo(hash)
+      await rm(layout.narinfo(hash), { force: true })
+    }
+  }
+  return strays.length
 }
 
 interface Stray {

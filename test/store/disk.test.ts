@@ -217,6 +217,19 @@ for (const [what, prepare] of [
     expect((await disk.narinfo(record.hash))?.text).toBe(text)
   })
 
+test('of narinfos that lead to one NAR, those come first that it was checked against', async () => {
+  const disk = await openDisk()
+  const cache = await syntheticCache({ paths: 1, totalBytes: 20_000 })
+  const info = cache.infos[0] as NarInfo
+  await publish(disk, cache, info)
+  const record = await recordOf(cache, info)
+  const otherHash = `sha256:${'0'.repeat(52)}`
+  const text = record.text.replace(/^NarHash: .*$/m, `NarHash: ${otherHash}`)
+  const liar = { ...record, hash: '0'.repeat(32) as StoreHash, text }
+  await disk.keep(liar, otherHash)
+  expect(disk.narinfosOfFile(fileOf(info))).toEqual([record, liar])
+})
+
 test('an eviction that is not over when the disk is closed leaves no narinfo without its NAR', async () => {
   const disk = await openIn(await tempDir('disk'))
   await disk.ready

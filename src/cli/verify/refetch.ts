@@ -118,6 +118,8 @@ export async function openRefetch(config: Config, tools: RefetchTools): Promise<
       if (wrong.length === 0) return
       for (const finding of wrong)
         if (finding?.nar !== undefined) await disk.lose(finding.nar, finding.why)
+        // What the index says is no better.
+        else if (finding && tries > 0) await narinfos.forget(hash)
       await fetchPath(hash)
       const record = await disk.narinfo(hash)
       if (record) await disk.putBeside(record)
