@@ -185,10 +185,13 @@ export class DiskRoom {
    * Takes a NAR off the disk, and before it the narinfos that promise it. What they say stays in
    * the index, so that the NAR's URL can still be answered.
    *
+   * @param mayGo asked in the file's turn, where nothing else changes what leads to it
    * @throws the system's error
    */
-  async remove(file: string): Promise<void> {
-    await this.#options.turns.take(file, () => this.#removeNow(file))
+  async remove(file: string, mayGo = async () => true): Promise<void> {
+    await this.#options.turns.take(file, async () => {
+      if (await mayGo()) await this.#removeNow(file)
+    })
   }
 
   /**

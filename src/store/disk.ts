@@ -232,9 +232,9 @@ export class Disk {
     await this.#putBeside(record.file, [record])
   }
 
-  /** Takes a NAR, and the narinfos that promise it, out of `cache/`. */
-  async remove(file: string): Promise<void> {
-    await this.#attempt('delete a NAR', () => this.#room.remove(file))
+  /** Takes a NAR, and the narinfos that promise it, out of `cache/`, if it may go by then. */
+  async remove(file: string, mayGo?: () => Promise<boolean>): Promise<void> {
+    await this.#attempt('delete a NAR', () => this.#room.remove(file, mayGo))
   }
 
   /**

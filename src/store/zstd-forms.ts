@@ -70,7 +70,7 @@ export class ZstdForms {
     return turns.take(original, async () => {
       const records = disk
         .narinfosOfFile(original)
-        .filter(({ text }) => formatHash(parseNarInfo(text).narHash) === narHash)
+        .filter(({ text }) => narHashOf(text) === narHash)
         .map((record) => asRepacked(record, nar))
       const isOrigin = await origin.markLike(nar.file, original)
       await disk.publish(download, nar, records, now)
@@ -121,7 +121,26 @@ export class ZstdForms {
 
   /** Takes originals out of `cache/` whose zstd form has been handed out for `graceMs`. */
   async dropOriginals(graceMs: number, now: number): Promise<void> {
-    const { disk, index } = this.#parts
-    for (const file of index.supersededNars(now - graceMs, dropAtOnce)) await disk.remove(file)
+    const { disk, index, origin } = this.#parts
+    for (const file of index.supersededNars(now - graceMs, dropAtOnce))
+      await disk.remove(file, async () => {
+        if (!this.#isPromised(file) && !(await origin.isMarked(file))) return true
+        // Another path has come that has the same NAR.
+        index.reinstate(file)
+        return false
+      })
   }
+
+  /** True when a narinfo leads to this NAR that it was held against. */
+  #isPromised(file: string): boolean {
+    const { disk, index } = this.#parts
+    const checked = index.nar(file)?.narHash
+    return disk
+      .narinfosOfFile(file)
+      .some(({ text }) => checked === undefined || narHashOf(text) === checked)
+  }
+}
+
+function narHashOf(text: string): string {
+  return formatHash(parseNarInfo(text).narHash)
 }
