@@ -119,6 +119,28 @@ export class ZstdForms {
     this.#parts.index.supersede(original, now)
   }
 
+  /**
+   * Takes a NAR out of `cache/` whose path has been deleted, unless another path has it. An original
+   * of another path stays for those who hold its URL, as one that was superseded.
+   *
+   * @param now milliseconds since 1970
+   */
+  async removeUnpromised(file: string, now: number): Promise<void> {
+    const { disk, index, origin } = this.#parts
+    await disk.remove(file, async () => {
+      if (index.hashesOfFile(file).length > 0) return false
+      const others = index.hashesOfOriginal(file)
+      if (others.length === 0) return true
+      // The mark was for the path that is gone: the zstd form has its own.
+      if (await origin.isMarked(file)) {
+        await origin.unmark(file)
+        const isOurs = others.some((hash) => index.entry(hash)?.upstreamUrl === undefined)
+        this.supersede(file, isOurs ? now + pushedGraceMs : now)
+      }
+      return false
+    })
+  }
+
   /** Takes originals out of `cache/` whose zstd form has been handed out for `graceMs`. */
   async dropOriginals(graceMs: number, now: number): Promise<void> {
     const { disk, index, origin } = this.#parts

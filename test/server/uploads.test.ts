@@ -260,6 +260,28 @@ describe('DELETE', () => {
   })
 })
 
+test('a path pushed while another one with the same NAR is deleted has its NAR', async () => {
+  const stage = await uploadStage({ signs: true, isTrusted: false })
+  const [one, two] = stage.cache.infos as [NarInfo, NarInfo]
+  const twin: NarInfo = { ...one, storePath: two.storePath, references: [], signatures: [] }
+  const bytes = await stage.cache.bytesOf(one)
+  for (let round = 0; round < 10; round += 1) {
+    await stage.push(one)
+    await stage.pushNar(one)
+    const [pushed, deleted] = await Promise.all([
+      stage.pushNarinfo(twin),
+      stage.delete(`/${one.storePath.hash}.narinfo`),
+    ])
+    expect([pushed.status, deleted.status]).toEqual([201, 204])
+    expectTruth(await stage.get(`/${twin.url}`), bytes)
+    expect(await marks(stage.narwhal.dataDir)).toHaveLength(1)
+    expect((await stage.delete(`/${two.storePath.hash}.narinfo`)).status).toBe(204)
+    expect(await nars(stage.narwhal.dataDir)).toEqual([])
+  }
+  await stage.narwhal.stop()
+  await expectSoundDataDir(stage.narwhal.dataDir)
+})
+
 describe('what goes with paths', () => {
   const drv = `${'a'.repeat(32)}-gtk+-3.24=x.drv`
   const id = `sha256:${'a'.repeat(64)}!out`

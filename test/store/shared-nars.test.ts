@@ -93,3 +93,34 @@ test('an original stays that is marked, whatever the index says', async () => {
   await disk.zstdForms.dropOriginals(0, longAfter())
   expect(await nars(disk)).toEqual([file, zstd].toSorted())
 })
+
+test('of two paths with one NAR, the deletion of the first leaves the original others hold the URL of', async () => {
+  const { disk, one, two, file, zstd, push, repack } = await twoPaths()
+  await push(one)
+  await push(two)
+  await repack()
+  for (const [record, left] of [
+    [one, [file, zstd].toSorted()],
+    [two, []],
+  ] as const) {
+    await disk.forget(record.hash)
+    for (const each of [zstd, file]) await disk.zstdForms.removeUnpromised(each, Date.now())
+    expect(await nars(disk)).toEqual(left)
+  }
+  expect(await marks(disk)).toEqual([])
+})
+
+test('an original whose second path is deleted is one that was superseded again', async () => {
+  const { disk, one, two, file, zstd, push, repack } = await twoPaths()
+  await push(one)
+  await repack()
+  await push(two)
+  await disk.forget(two.hash)
+  await disk.zstdForms.removeUnpromised(file, Date.now())
+  expect(await marks(disk)).toEqual([zstd])
+  expect(disk.zstdForms.wanting).toBe(0)
+  await disk.zstdForms.dropOriginals(0, Date.now())
+  expect(await nars(disk)).toEqual([file, zstd].toSorted())
+  await disk.zstdForms.dropOriginals(0, longAfter())
+  expect(await nars(disk)).toEqual([zstd])
+})
