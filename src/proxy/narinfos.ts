@@ -4,7 +4,7 @@ import type { KeyRing } from '../nix/signature.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { requireTrust } from '../policy/trust.ts'
 import type { Disk } from '../store/disk.ts'
-import type { NarinfoRecord } from '../store/sqlite-index.ts'
+import type { NarinfoEntry, NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
 import { askUpstreams, type Find } from './ask-upstreams.ts'
 import { handOut, infoOf, narHashText } from './hand-out.ts'
@@ -176,10 +176,17 @@ export class Narinfos {
     return true
   }
 
-  /** Drops a narinfo whose NAR nobody has any more. */
-  async forget(hash: StoreHash): Promise<void> {
+  /**
+   * Drops a narinfo whose NAR nobody has any more.
+   *
+   * @returns where it led at last; undefined where nobody can say
+   */
+  async forget(hash: StoreHash): Promise<NarinfoEntry | undefined> {
     this.#memory.delete(hash)
-    await this.#options.disk.forget(hash)
+    const forgotten = await this.#options.disk.forget(hash)
+    // Who asked meanwhile has found it once more.
+    this.#memory.delete(hash)
+    return forgotten
   }
 
   /**

@@ -45,7 +45,8 @@ export async function publishNar(
   const records = await publish().catch((cause: unknown) => {
     throw new AppError('DISK', `cannot keep nar/${file.name}: ${messageOf(cause)}`, { cause })
   })
-  for (const record of records) narinfos.refresh(record)
+  // One of them may have been deleted meanwhile.
+  for (const record of records) if (await disk.narinfo(record.hash)) narinfos.refresh(record)
 }
 
 /** The narinfo as it stands beside its NAR: complete, also where its upstream gave no FileHash. */

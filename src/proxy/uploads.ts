@@ -101,10 +101,11 @@ export class Uploads {
     return pending.turns.take(hash, async () => {
       const record = await disk.narinfo(hash)
       if (!record) return false
-      await narinfos.forget(hash)
+      // Its NAR may have been packed anew meanwhile.
+      const { file, original } = (await narinfos.forget(hash)) ?? record
       await disk.origin.forgetListing(hash)
-      for (const file of [record.file, record.original?.file])
-        if (file !== undefined) await disk.zstdForms.removeUnpromised(file, Date.now())
+      for (const each of [file, original?.file])
+        if (each !== undefined) await disk.zstdForms.removeUnpromised(each, Date.now())
       log.info({ path: baseName(infoOf(record).storePath), token }, 'deleted a path')
       return true
     })

@@ -18,7 +18,7 @@ import { type NarReader, openWhole, type WholeNarReader } from './nar-reader.ts'
 import { readNarinfo, readNarinfoNow, sizesPromisedBy } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
-import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
+import type { NarAge, NarinfoEntry, NarinfoRecord } from './sqlite-index.ts'
 import { Turns } from './turns.ts'
 import { WriteHealth } from './write-health.ts'
 import { ZstdForms } from './zstd-forms.ts'
@@ -178,8 +178,9 @@ export class Disk {
     return record
   }
 
-  async forget(hash: StoreHash): Promise<void> {
-    await this.#attempt('delete a narinfo', () => this.#writer.forget(hash))
+  /** @returns where it led at last; undefined where the index or the disk did not say */
+  async forget(hash: StoreHash): Promise<NarinfoEntry | undefined> {
+    return this.#attempt('delete a narinfo', () => this.#writer.forget(hash))
   }
 
   /**

@@ -72,7 +72,8 @@ export class ZstdForms {
         .narinfosOfFile(original)
         .filter(({ text }) => narHashOf(text) === narHash)
         .map((record) => asRepacked(record, nar))
-      const isOrigin = await origin.markLike(nar.file, original)
+      // A path that was deleted meanwhile leaves nothing that is never evicted.
+      const isOrigin = records.length > 0 && (await origin.markLike(nar.file, original))
       await disk.publish(download, nar, records, now)
       await this.#retire(original, { file: nar.file, isOrigin, records, now })
       return records
