@@ -46,7 +46,8 @@ export async function publishNar(
     throw new AppError('DISK', `cannot keep nar/${file.name}: ${messageOf(cause)}`, { cause })
   })
   // One of them may have been deleted meanwhile.
-  for (const record of records) if (await disk.narinfo(record.hash)) narinfos.refresh(record)
+  const left = new Set(disk.narinfosOfFile(file.name).map(({ hash }) => hash))
+  for (const record of records) if (left.has(record.hash)) narinfos.refresh(record)
 }
 
 /** The narinfo as it stands beside its NAR: complete, also where its upstream gave no FileHash. */
