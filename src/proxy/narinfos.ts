@@ -70,6 +70,7 @@ export class Narinfos {
   /** Which upstream's narinfo of which path led to wrong bytes. */
   readonly #disbelieved = new Quarantine(() => performance.now())
   #aheadFlights = 0
+  #next: Narinfos | undefined
   readonly #allKeys: KeyRing
 
   constructor(options: NarinfosOptions) {
@@ -81,6 +82,11 @@ export class Narinfos {
     this.#absent = new LRUCache({ max: maxRememberedAbsences, ttl: maxStaleMs })
     const { upstreams, ownKeys = [] } = options
     this.#allKeys = new Map([...upstreams.flatMap(({ keys }) => [...keys]), ...ownKeys])
+  }
+
+  /** Lets those who still hold these narinfos reach others that take their place. */
+  handOver(next: Narinfos): void {
+    this.#next = next
   }
 
   /** What is kept in memory; `bytes` as it counts against the limit. */
@@ -182,11 +188,16 @@ export class Narinfos {
    * @returns where it led at last; undefined where nobody can say
    */
   async forget(hash: StoreHash): Promise<NarinfoEntry | undefined> {
-    this.#memory.delete(hash)
+    this.#drop(hash)
     const forgotten = await this.#options.disk.forget(hash)
     // Who asked meanwhile has found it once more.
-    this.#memory.delete(hash)
+    this.#drop(hash)
     return forgotten
+  }
+
+  #drop(hash: StoreHash): void {
+    this.#memory.delete(hash)
+    if (this.#next) this.#next.#drop(hash)
   }
 
   /**
@@ -200,6 +211,7 @@ export class Narinfos {
 
   /** Takes the narinfo's new text, such as one that has gained a FileHash. */
   refresh(record: NarinfoRecord): void {
+    this.#next?.refresh(record)
     // What stands in memory was judged when it came there.
     if (this.#memory.peek(record.hash)?.text.equals(Buffer.from(record.text))) return
     // Its download may have begun when other keys were believed.

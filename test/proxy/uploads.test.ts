@@ -31,10 +31,12 @@ async function pushedPath() {
   const info = cache.infos[0] as NarInfo
   const { hash } = info.storePath
   const keys = keyRing([cache.publicKey])
-  const narinfos = new Narinfos({
-    ...{ disk, upstreams: [], ownKeys: keys, storeDir, memoryBytes: MiB, log },
-    ...{ negativeTtlMs: 0, patienceMs: 0, signal: new AbortController().signal },
-  })
+  const makeNarinfos = () =>
+    new Narinfos({
+      ...{ disk, upstreams: [], ownKeys: keys, storeDir, memoryBytes: MiB, log },
+      ...{ negativeTtlMs: 0, patienceMs: 0, signal: new AbortController().signal },
+    })
+  const narinfos = makeNarinfos()
   const pending = new PendingNars(disk, telemetry.uploads)
   atTestEnd(() => pending.close())
   const uploads = new Uploads({
@@ -65,7 +67,7 @@ async function pushedPath() {
     download.release()
   }
 
-  return { disk, hash, narinfos, uploads, push, repack }
+  return { disk, hash, narinfos, makeNarinfos, uploads, push, repack }
 }
 
 test('a path is deleted whole, whatever moment its NAR is packed anew at', async () => {
@@ -90,4 +92,15 @@ test('a path is deleted whole, whatever moment its NAR is packed anew at', async
     // What was packed for nobody is as good as any other NAR: it may be evicted.
     for (const file of await readdir(disk.layout.nars)) await disk.remove(file)
   }
+})
+
+test('a path is deleted out of memory also where another configuration has come meanwhile', async () => {
+  const { hash, narinfos, makeNarinfos, uploads, push } = await pushedPath()
+  await push()
+  const [second, third] = [makeNarinfos(), makeNarinfos()]
+  narinfos.handOver(second)
+  second.handOver(third)
+  expect((await third.find(hash)).text).toBeDefined()
+  expect(await uploads.remove(hash, 'ci')).toBe(true)
+  expect(third.ready(hash)).toBeUndefined()
 })
