@@ -73,8 +73,11 @@ const reasonOf: Readonly<Partial<Record<ErrorCode, VerificationReason>>> = {
 export const uploadKinds = ['nar', 'narinfo', 'other', 'delete'] as const
 export type UploadKind = (typeof uploadKinds)[number]
 
-/** `denied` came without a token that counts, `refused` was wrong in itself, `failed` met no room or a fault. */
-export const uploadResults = ['taken', 'denied', 'refused', 'failed'] as const
+/**
+ * `denied` came without a token that counts, `refused` was wrong in itself, `failed` met no room or a
+ * fault, `aborted` broke off.
+ */
+export const uploadResults = ['taken', 'denied', 'refused', 'failed', 'aborted'] as const
 export type UploadResult = (typeof uploadResults)[number]
 
 /** What was pushed. */

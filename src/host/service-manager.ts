@@ -52,21 +52,35 @@ export function findServiceManager(env: NodeJS.ProcessEnv, log: Log): ServiceMan
   }
 }
 
-/** Starts the relay with the first message. */
+/** Starts the relay with the first message, and another one with the next when it has died. */
 function relayTo(env: NodeJS.ProcessEnv, log: Log): (message: string) => void {
   let child: ChildProcess | undefined
   const warn = (what: unknown) =>
     log.warn({}, `could not tell the service manager: ${messageOf(what).trim()}`)
   return (message) => {
-    child ??= startRelay(env, warn)
+    child ??= startRelay(env, warn, (ended) => {
+      if (child === ended) child = undefined
+    })
     child.stdin?.write(`${message}\n`)
   }
 }
 
-function startRelay(env: NodeJS.ProcessEnv, warn: (what: unknown) => void): ChildProcess {
+function startRelay(
+  env: NodeJS.ProcessEnv,
+  warn: (what: unknown) => void,
+  onEnd: (child: ChildProcess) => void,
+): ChildProcess {
   const stdio = ['pipe', 'ignore', 'pipe'] as const
   const child = spawn('/bin/sh', ['-c', relay], { env, stdio: [...stdio] })
-  child.on('error', warn)
+  child.on('error', (error) => {
+    warn(error)
+    onEnd(child)
+  })
+  // Its input stays open as long as this process runs: it has been killed.
+  child.on('exit', (code, signal) => {
+    warn(`its relay ended (${signal ?? code}); the next message starts another`)
+    onEnd(child)
+  })
   child.stdin.on('error', warn)
   child.stderr.setEncoding('utf8').on('data', warn)
   return child

@@ -4,7 +4,7 @@ import type { KeyRing } from '../nix/signature.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { requireTrust } from '../policy/trust.ts'
 import type { Disk } from '../store/disk.ts'
-import type { NarinfoRecord } from '../store/sqlite-index.ts'
+import type { NarinfoEntry, NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
 import { askUpstreams, type Find } from './ask-upstreams.ts'
 import { handOut, infoOf, narHashText } from './hand-out.ts'
@@ -70,6 +70,7 @@ export class Narinfos {
   /** Which upstream's narinfo of which path led to wrong bytes. */
   readonly #disbelieved = new Quarantine(() => performance.now())
   #aheadFlights = 0
+  #next: Narinfos | undefined
   readonly #allKeys: KeyRing
 
   constructor(options: NarinfosOptions) {
@@ -81,6 +82,11 @@ export class Narinfos {
     this.#absent = new LRUCache({ max: maxRememberedAbsences, ttl: maxStaleMs })
     const { upstreams, ownKeys = [] } = options
     this.#allKeys = new Map([...upstreams.flatMap(({ keys }) => [...keys]), ...ownKeys])
+  }
+
+  /** Lets those who still hold these narinfos reach others that take their place. */
+  handOver(next: Narinfos): void {
+    this.#next = next
   }
 
   /** What is kept in memory; `bytes` as it counts against the limit. */
@@ -176,10 +182,22 @@ export class Narinfos {
     return true
   }
 
-  /** Drops a narinfo whose NAR nobody has any more. */
-  async forget(hash: StoreHash): Promise<void> {
+  /**
+   * Drops a narinfo whose NAR nobody has any more.
+   *
+   * @returns where it led at last; undefined where nobody can say
+   */
+  async forget(hash: StoreHash): Promise<NarinfoEntry | undefined> {
+    this.#drop(hash)
+    const forgotten = await this.#options.disk.forget(hash)
+    // Who asked meanwhile has found it once more.
+    this.#drop(hash)
+    return forgotten
+  }
+
+  #drop(hash: StoreHash): void {
     this.#memory.delete(hash)
-    await this.#options.disk.forget(hash)
+    if (this.#next) this.#next.#drop(hash)
   }
 
   /**
@@ -193,6 +211,7 @@ export class Narinfos {
 
   /** Takes the narinfo's new text, such as one that has gained a FileHash. */
   refresh(record: NarinfoRecord): void {
+    this.#next?.refresh(record)
     // What stands in memory was judged when it came there.
     if (this.#memory.peek(record.hash)?.text.equals(Buffer.from(record.text))) return
     // Its download may have begun when other keys were believed.

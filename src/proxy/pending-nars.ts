@@ -19,6 +19,8 @@ const stepBytes = 64 * MiB
 /** Pushed at the same time: each holds a file and a piece in memory. */
 const maxAtOnce = 64
 const maxInLargest = 4
+/** Of `cache.max_size`, for all that wait. */
+const maxShare = 1 / 4
 
 interface Waiting extends PushedNar {
   readonly reservation: Reservation
@@ -35,7 +37,7 @@ export interface IncomingNar {
    *   whatever ended the body
    */
   take(body: AsyncIterable<Uint8Array>): Promise<void>
-  /** Ends the promise of room where nothing was taken. Idempotent. */
+  /** Ends the promise of room where nothing was taken; without effect on what waits. Idempotent. */
   cancel(): void
 }
 
@@ -79,35 +81,41 @@ export class PendingNars {
       throw new AppError('BUSY', `${this.#running} NARs are being pushed, and others wait`)
     const first = bytes ?? Math.min(stepBytes, maxBytes)
     const limit = await this.#limit(maxBytes)
-    if (this.#bytes + first > limit)
+    // One alone may be larger: else it could never be pushed.
+    const fits = (more: number, own: number) => this.#bytes === own || this.#bytes + more <= limit
+    if (!fits(first, 0))
       throw new AppError('NO_ROOM', `${formatSize(this.#bytes)} of NARs wait for their narinfos`)
-    const reservation = await this.#disk.reserve(first)
-    if (!reservation) throw new AppError('NO_ROOM', `there is no room for ${formatSize(first)}`)
     this.#running += 1
     this.#bytes += first
     let held = first
     let isOver = false
+    let isKept = false
     const end = () => {
       if (isOver) return
       isOver = true
       this.#running -= 1
       this.#bytes -= held
     }
+    const reservation = await this.#disk.reserve(first)
+    if (!reservation) {
+      end()
+      throw new AppError('NO_ROOM', `there is no room for ${formatSize(first)}`)
+    }
     const growTo = async (wanted: number): Promise<void> => {
       requireSize(wanted, maxBytes)
       if (wanted <= held) return
       const next = Math.min(maxBytes, Math.max(wanted, held + stepBytes))
-      const fits = this.#bytes + next - held <= limit && (await reservation.growTo(next))
-      if (!fits) throw new AppError('NO_ROOM', `there is no room for ${formatSize(next)}`)
+      if (!fits(next - held, held) || !(await reservation.growTo(next)))
+        throw new AppError('NO_ROOM', `there is no room for ${formatSize(next)}`)
       this.#bytes += next - held
       held = next
     }
     return {
       take: async (body) => {
-        let isKept = false
         try {
           const nar = await this.#tracked(this.#receive(file, body, growTo))
           end()
+          reservation.written(nar.bytes)
           isKept = await this.#keep(file.name, { ...nar, reservation, since: performance.now() })
         } finally {
           end()
@@ -116,7 +124,8 @@ export class PendingNars {
       },
       cancel() {
         end()
-        reservation.settle()
+        // One that waits holds its room until it is dropped.
+        if (!isKept) reservation.settle()
       },
     }
   }
@@ -216,7 +225,7 @@ export class PendingNars {
 
   async #limit(maxBytes: number): Promise<number> {
     const space = await this.#disk.space()
-    return Math.max(maxBytes, Math.min(maxInLargest * maxBytes, space.maxBytes / 4))
+    return Math.min(maxInLargest * maxBytes, space.maxBytes * maxShare)
   }
 
   async #sweep(): Promise<void> {

@@ -45,7 +45,9 @@ export async function publishNar(
   const records = await publish().catch((cause: unknown) => {
     throw new AppError('DISK', `cannot keep nar/${file.name}: ${messageOf(cause)}`, { cause })
   })
-  for (const record of records) narinfos.refresh(record)
+  // One of them may have been deleted meanwhile.
+  const left = new Set(disk.narinfosOfFile(file.name).map(({ hash }) => hash))
+  for (const record of records) if (left.has(record.hash)) narinfos.refresh(record)
 }
 
 /** The narinfo as it stands beside its NAR: complete, also where its upstream gave no FileHash. */

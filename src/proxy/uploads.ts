@@ -101,10 +101,11 @@ export class Uploads {
     return pending.turns.take(hash, async () => {
       const record = await disk.narinfo(hash)
       if (!record) return false
-      await narinfos.forget(hash)
+      // Its NAR may have been packed anew meanwhile.
+      const { file, original } = (await narinfos.forget(hash)) ?? record
       await disk.origin.forgetListing(hash)
-      for (const file of [record.file, record.original?.file])
-        if (file !== undefined && disk.narinfosOfFile(file).length === 0) await disk.remove(file)
+      for (const each of [file, original?.file])
+        if (each !== undefined) await disk.zstdForms.removeUnpromised(each, Date.now())
       log.info({ path: baseName(infoOf(record).storePath), token }, 'deleted a path')
       return true
     })
@@ -118,7 +119,11 @@ export class Uploads {
       await pending.turns.take(pushedAs, () => pending.drop(pushedAs))
       return false
     }
-    await pending.turns.take(pushedAs, () => this.#place(pushed))
+    await pending.turns.take(pushedAs, async () => {
+      // The NAR of another path, found here, may be deleted meanwhile: then the one that waits is taken.
+      if ((await this.#place(pushed)) || (await this.#place(pushed))) return
+      throw new AppError('UPLOAD_REFUSED', `nar/${pushed.file.name} has just been evicted`)
+    })
     return true
   }
 
@@ -151,7 +156,7 @@ export class Uploads {
     const more = joined(before, pushed)
     const bytes = await this.#bytesOnDisk(there.file)
     if (bytes === undefined) return false
-    await this.#requireChecked(there.file, bytes, before)
+    if (!(await this.#requireChecked(there.file, bytes, before))) return false
     const record = more ? withSignatures(there, more) : there
     if (!more && (await disk.origin.isMarked(there.file))) return true
     if (!(await this.#keep(record, undefined, narHashText(before)))) return false
@@ -159,13 +164,14 @@ export class Uploads {
     return true
   }
 
-  async #place({ info, file, pushedAs }: PushedNarinfo): Promise<void> {
+  /** @returns false when its NAR, found on the disk, has gone meanwhile */
+  async #place({ info, file, pushedAs }: PushedNarinfo): Promise<boolean> {
     const { narinfos, pending } = this.#options
     const onDiskBytes = await this.#bytesOnDisk(file.name)
     let nar: PushedNar | undefined
     if (onDiskBytes !== undefined) {
       requireFileSize(info, onDiskBytes)
-      await this.#requireChecked(file.name, onDiskBytes, info)
+      if (!(await this.#requireChecked(file.name, onDiskBytes, info))) return false
     } else {
       nar = pending.get(pushedAs) ?? (await this.#fetch(file))
       try {
@@ -184,10 +190,10 @@ export class Uploads {
       upstream: undefined,
       upstreamUrl: undefined,
     }
-    if (!(await this.#keep(record, nar, narHashText(info))))
-      throw new AppError('UPLOAD_REFUSED', `nar/${file.name} has just been evicted`)
+    if (!(await this.#keep(record, nar, narHashText(info)))) return false
     await this.#drop(pushedAs, file.name)
     narinfos.refresh(record)
+    return true
   }
 
   /** What was fetched instead of pushed has the name it is handed out as. */
@@ -201,13 +207,23 @@ export class Uploads {
     return reader?.size
   }
 
-  /** Holds a NAR of `cache/` against a narinfo, unless that was done before. */
-  async #requireChecked(file: string, bytes: number, info: NarInfo): Promise<void> {
+  /**
+   * Holds a NAR of `cache/` against a narinfo, unless that was done before.
+   *
+   * @returns false when it has gone meanwhile
+   */
+  async #requireChecked(file: string, bytes: number, info: NarInfo): Promise<boolean> {
     const { disk } = this.#options
     const narHash = narHashText(info)
-    if (disk.checkedHash(file) === narHash) return
-    await this.#requireRight(disk.layout.nar(file), bytes, info)
+    if (disk.checkedHash(file) === narHash) return true
+    try {
+      await this.#requireRight(disk.layout.nar(file), bytes, info)
+    } catch (error) {
+      if (!disk.holds(file)) return false
+      throw error
+    }
     await disk.confirm(file, narHash, [])
+    return true
   }
 
   async #requireRight(path: string, bytes: number, info: NarInfo): Promise<void> {

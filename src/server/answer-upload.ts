@@ -66,7 +66,7 @@ export async function answerUpload(
 
   function count(result: UploadResult): void {
     telemetry.uploads.requests[uploadKind(target)][result] += 1
-    const seen = result === 'taken' ? 'hit' : result === 'failed' ? 'failed' : 'refused'
+    const seen = result === 'taken' ? 'hit' : result === 'denied' ? 'refused' : result
     telemetry.requests.other[seen] += 1
     noteResult(response, seen)
   }
@@ -176,6 +176,7 @@ function expectsContinue({ headers }: IncomingMessage): boolean {
 
 function resultOf(error: unknown): UploadResult {
   if (isAppError(error, 'UPLOAD_DENIED', 'UPLOADS_OFF')) return 'denied'
+  if (isAppError(error, 'CLIENT_GONE')) return 'aborted'
   return statusOf(isAppError(error) ? error.code : undefined) < 500 ? 'refused' : 'failed'
 }
 

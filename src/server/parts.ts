@@ -71,6 +71,7 @@ export async function openParts(
   const shared = { disk, upstreams, patienceMs, storeDir: cache.storeDir, log, signal }
   const { tokens, ownKeys } = secrets
   const narinfos = new Narinfos({ ...shared, ...cache, ownKeys })
+  before?.narinfos.handOver(narinfos)
   const changing = { upstreams, narinfos, maxDownloads, patienceMs, repackLevel: recompress.level }
   const nars = before?.nars ?? new Nars({ ...shared, ...changing, checker, repacker })
   before?.nars.use(changing)

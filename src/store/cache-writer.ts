@@ -5,7 +5,7 @@ import { moveInto } from './durable.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Layout } from './layout.ts'
 import { readNarinfo, writeNarinfo } from './narinfo-file.ts'
-import type { NarinfoRecord } from './sqlite-index.ts'
+import type { NarinfoEntry, NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
 
 export interface CacheWriterParts {
@@ -90,14 +90,25 @@ export class CacheWriter {
     })
   }
 
-  /** @throws the system's error; the index has forgotten it all the same */
-  async forget(hash: StoreHash): Promise<void> {
+  /**
+   * @returns where it led at last, as far as the index knew
+   * @throws the system's error; the index has forgotten it all the same
+   */
+  async forget(hash: StoreHash): Promise<NarinfoEntry | undefined> {
     const { layout, index, turns } = this.#parts
-    // In turn: who gives the NAR its place just now writes the narinfo once more.
-    await turns.take(index.entry(hash)?.file ?? hash, async () => {
-      index.deleteNarinfo(hash)
-      await rm(layout.narinfo(hash), { force: true })
-    })
+    for (;;) {
+      const file = index.entry(hash)?.file
+      // In turn: who gives the NAR its place just now writes the narinfo once more.
+      const { isMoved, entry } = await turns.take(file ?? hash, async () => {
+        const entry = index.entry(hash)
+        // It leads to the zstd form by now, which has a turn of its own.
+        if (entry?.file !== file) return { isMoved: true, entry }
+        index.deleteNarinfo(hash)
+        await rm(layout.narinfo(hash), { force: true })
+        return { isMoved: false, entry }
+      })
+      if (!isMoved) return entry
+    }
   }
 
   async #put(record: NarinfoRecord): Promise<void> {

@@ -13,7 +13,7 @@ export interface CollectTools {
   readonly room: DiskRoom
   readonly origin: Origin
   /** Drops a narinfo. */
-  readonly forget: (hash: StoreHash) => Promise<void>
+  readonly forget: (hash: StoreHash) => Promise<unknown>
 }
 
 const batchSize = 256

@@ -59,6 +59,8 @@ export interface Reservation {
    * @returns false when there is no room for it; the promise stays as it was
    */
   growTo(bytes: number): Promise<boolean>
+  /** Holds room for no more than this from now on: all of it is written, and so the filesystem knows. */
+  written(bytes: number): void
   /** Ends the promise: what was kept is counted as a file by now. Idempotent. */
   settle(): void
 }
@@ -73,6 +75,8 @@ export class DiskRoom {
   readonly #readAt = new Map<string, number>()
   #lastRead: number
   #reservedBytes = 0
+  /** Of what is written and has no place yet. */
+  #writtenBytes = 0
   #reservations = 0
   /** What the filesystem said last, less what downloads that ended since may have taken of it. */
   #filesystem: { readonly stats: StatsFs; readonly at: number } | undefined
@@ -147,6 +151,7 @@ export class DiskRoom {
     this.#reservations += 1
     let held = bytes
     let isOpen = true
+    let isWritten = false
     return {
       growTo: (wanted) =>
         this.#inTurn(async () => {
@@ -155,9 +160,22 @@ export class DiskRoom {
           held = wanted
           return true
         }),
+      written: (bytes) => {
+        if (!isOpen || isWritten) return
+        isWritten = true
+        this.#reservations -= 1
+        this.#reservedBytes -= held
+        held = bytes
+        this.#writtenBytes += held
+        this.#noteTaken(held)
+      },
       settle: () => {
         if (!isOpen) return
         isOpen = false
+        if (isWritten) {
+          this.#writtenBytes -= held
+          return
+        }
         this.#reservations -= 1
         this.#reservedBytes -= held
         this.#noteTaken(held)
@@ -185,10 +203,13 @@ export class DiskRoom {
    * Takes a NAR off the disk, and before it the narinfos that promise it. What they say stays in
    * the index, so that the NAR's URL can still be answered.
    *
+   * @param mayGo asked in the file's turn, where nothing else changes what leads to it
    * @throws the system's error
    */
-  async remove(file: string): Promise<void> {
-    await this.#options.turns.take(file, () => this.#removeNow(file))
+  async remove(file: string, mayGo = async () => true): Promise<void> {
+    await this.#options.turns.take(file, async () => {
+      if (await mayGo()) await this.#removeNow(file)
+    })
   }
 
   /**
@@ -322,8 +343,9 @@ export class DiskRoom {
   /** What must be evicted for so many bytes more; no eviction is enough where bytes are undefined. */
   #lackIn(filesystem: StatsFs, incomingBytes: number) {
     const space = this.#spaceOf(filesystem)
-    const usedBytes = space.bytes + this.#options.parts.bytes
-    const neededBytes = bytesToEvict({ ...space, usedBytes, incomingBytes })
+    const usedBytes = space.bytes + this.#options.parts.bytes + this.#writtenBytes
+    const originBytes = space.originBytes + this.#writtenBytes
+    const neededBytes = bytesToEvict({ ...space, usedBytes, originBytes, incomingBytes })
     const { files, ffree } = filesystem
     // Filesystems that make inodes as they need them have none to count.
     const hasInodes = files === 0 || ffree >= filesPerDownload * (this.#reservations + 1)

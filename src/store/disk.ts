@@ -18,7 +18,7 @@ import { type NarReader, openWhole, type WholeNarReader } from './nar-reader.ts'
 import { fittingFirst, readNarinfo, readNarinfoNow, sizesPromisedBy } from './narinfo-file.ts'
 import { Origin, type PushedNar } from './origin.ts'
 import { asOriginal, inStepWith } from './repacked.ts'
-import type { NarAge, NarinfoRecord } from './sqlite-index.ts'
+import type { NarAge, NarinfoEntry, NarinfoRecord } from './sqlite-index.ts'
 import { Turns } from './turns.ts'
 import { WriteHealth } from './write-health.ts'
 import { ZstdForms } from './zstd-forms.ts'
@@ -179,8 +179,9 @@ export class Disk {
     return record
   }
 
-  async forget(hash: StoreHash): Promise<void> {
-    await this.#attempt('delete a narinfo', () => this.#writer.forget(hash))
+  /** @returns where it led at last; undefined where the index or the disk did not say */
+  async forget(hash: StoreHash): Promise<NarinfoEntry | undefined> {
+    return this.#attempt('delete a narinfo', () => this.#writer.forget(hash))
   }
 
   /**
@@ -233,9 +234,9 @@ export class Disk {
     await this.#putBeside(record.file, [record])
   }
 
-  /** Takes a NAR, and the narinfos that promise it, out of `cache/`. */
-  async remove(file: string): Promise<void> {
-    await this.#attempt('delete a NAR', () => this.#room.remove(file))
+  /** Takes a NAR, and the narinfos that promise it, out of `cache/`, if it may go by then. */
+  async remove(file: string, mayGo?: () => Promise<boolean>): Promise<void> {
+    await this.#attempt('delete a NAR', () => this.#room.remove(file, mayGo))
   }
 
   /**

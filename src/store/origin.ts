@@ -83,6 +83,8 @@ export class Origin {
         }
         await writeNarinfo(layout, record)
         index.putNarinfo(record)
+        // It may be an original whose zstd form has taken its place for other paths.
+        index.reinstate(file)
         await this.#mark(file)
         return true
       })

@@ -70,9 +70,10 @@ export class ZstdForms {
     return turns.take(original, async () => {
       const records = disk
         .narinfosOfFile(original)
-        .filter(({ text }) => formatHash(parseNarInfo(text).narHash) === narHash)
+        .filter(({ text }) => narHashOf(text) === narHash)
         .map((record) => asRepacked(record, nar))
-      const isOrigin = await origin.markLike(nar.file, original)
+      // A path that was deleted meanwhile leaves nothing that is never evicted.
+      const isOrigin = records.length > 0 && (await origin.markLike(nar.file, original))
       await disk.publish(download, nar, records, now)
       await this.#retire(original, { file: nar.file, isOrigin, records, now })
       return records
@@ -119,9 +120,50 @@ export class ZstdForms {
     this.#parts.index.supersede(original, now)
   }
 
+  /**
+   * Takes a NAR out of `cache/` whose path has been deleted, unless another path has it. An original
+   * of another path stays for those who hold its URL, as one that was superseded.
+   *
+   * @param now milliseconds since 1970
+   */
+  async removeUnpromised(file: string, now: number): Promise<void> {
+    const { disk, index, origin } = this.#parts
+    await disk.remove(file, async () => {
+      if (index.hashesOfFile(file).length > 0) return false
+      const others = index.hashesOfOriginal(file)
+      if (others.length === 0) return true
+      // The mark was for the path that is gone: the zstd form has its own.
+      if (await origin.isMarked(file)) {
+        await origin.unmark(file)
+        const isOurs = others.some((hash) => index.entry(hash)?.upstreamUrl === undefined)
+        this.supersede(file, isOurs ? now + pushedGraceMs : now)
+      }
+      return false
+    })
+  }
+
   /** Takes originals out of `cache/` whose zstd form has been handed out for `graceMs`. */
   async dropOriginals(graceMs: number, now: number): Promise<void> {
-    const { disk, index } = this.#parts
-    for (const file of index.supersededNars(now - graceMs, dropAtOnce)) await disk.remove(file)
+    const { disk, index, origin } = this.#parts
+    for (const file of index.supersededNars(now - graceMs, dropAtOnce))
+      await disk.remove(file, async () => {
+        if (!this.#isPromised(file) && !(await origin.isMarked(file))) return true
+        // Another path has come that has the same NAR.
+        index.reinstate(file)
+        return false
+      })
   }
+
+  /** True when a narinfo leads to this NAR that it was held against. */
+  #isPromised(file: string): boolean {
+    const { disk, index } = this.#parts
+    const checked = index.nar(file)?.narHash
+    return disk
+      .narinfosOfFile(file)
+      .some(({ text }) => checked === undefined || narHashOf(text) === checked)
+  }
+}
+
+function narHashOf(text: string): string {
+  return formatHash(parseNarInfo(text).narHash)
 }

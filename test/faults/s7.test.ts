@@ -8,6 +8,7 @@ import type { NarInfo } from '../../src/nix/narinfo.ts'
 import { printNarInfo } from '../../src/nix/narinfo.ts'
 import { MiB } from '../../src/units.ts'
 import { baselineOf, expectCalm, expectSoundDataDir, expectTruth } from '../support/oracles.ts'
+import { parseScrape } from '../support/prometheus.ts'
 import { exchangeRaw } from '../support/raw-http.ts'
 import { basic, newToken, type UploadStage, uploadStage } from '../support/upload-stage.ts'
 
@@ -235,6 +236,12 @@ test('S7 an upload that breaks off leaves nothing, one that is too slow is cut o
   await expect.poll(tmp).toHaveLength(1)
   broken.destroy()
   await expect.poll(tmp).toEqual([])
+  const counted = async (name: string, labels: Record<string, string>) =>
+    parseScrape((await stage.get('/metrics')).body.toString()).value(name, labels)
+  const isAborted = { kind: 'nar', result: 'aborted' }
+  await expect.poll(() => counted('narwhal_uploads_total', isAborted)).toBe(1)
+  const other = (result: string) => counted('narwhal_requests_total', { kind: 'other', result })
+  expect([await other('aborted'), await other('failed')]).toEqual([1, 0])
   const slow = await exchangeRaw(narwhal.port, half, { timeoutMs: 120_000 })
   expect(slow.closedBy).not.toBe('timeout')
   expect(slow.responses).toEqual([])

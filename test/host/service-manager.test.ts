@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { startNarwhal } from '../support/narwhal-process.ts'
@@ -47,6 +48,28 @@ testWith(['perl', 'systemd-notify'])('a hung event loop misses the watchdog', as
   narwhal.signal('SIGCONT')
   await expect.poll(fed).toBeGreaterThan(before)
 })
+
+testWith(['perl', 'systemd-notify'])(
+  'the watchdog is fed on when the relay was killed',
+  async () => {
+    const receiver = await startNotifyReceiver()
+    const narwhal = await startNarwhal({
+      ...nobody,
+      env: { NOTIFY_SOCKET: receiver.path, WATCHDOG_USEC: String(watchdogMs * 1000) },
+    })
+    const fed = () => receiver.messages().filter((message) => message === 'WATCHDOG=1').length
+    await expect.poll(fed).toBeGreaterThan(1)
+    const children = await readFile(`/proc/${narwhal.pid}/task/${narwhal.pid}/children`, 'utf8')
+    const [relay, ...others] = children.trim().split(' ').map(Number)
+    expect(others).toEqual([])
+    process.kill(relay as number, 'SIGKILL')
+    await narwhal.logged(/could not tell the service manager: its relay ended \(SIGKILL\)/)
+    const before = fed()
+    await expect.poll(fed).toBeGreaterThan(before + 2)
+    expect(await narwhal.stop()).toBe(0)
+    await expect.poll(() => receiver.messages().at(-1)).toBe('STOPPING=1')
+  },
+)
 
 testWith(['perl', 'systemd-notify'])(
   'a watchdog meant for another process is not fed',

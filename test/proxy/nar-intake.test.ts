@@ -62,7 +62,10 @@ test('without a hash of the file, no verdict is a fault', async () => {
 test('a disk that is full just when a client comes for what was fetched ahead makes no NAR wrong', async () => {
   const { intake, download, run } = await stage({ knowsFileHash: false })
   download.keepWithin(
-    new DownloadRoom(async () => ({ growTo: async () => false, settle: () => {} }), 100_000),
+    new DownloadRoom(
+      async () => ({ growTo: async () => false, written: () => {}, settle: () => {} }),
+      100_000,
+    ),
   )
   const reader = download.open()
   run.isAhead = true

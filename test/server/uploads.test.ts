@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { text as readAll } from 'node:stream/consumers'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { fingerprint } from '../../src/nix/fingerprint.ts'
@@ -14,7 +17,7 @@ import { expectSoundDataDir, expectTruth } from '../support/oracles.ts'
 import { parseScrape } from '../support/prometheus.ts'
 import { requestRaw } from '../support/raw-http.ts'
 import { syntheticCache } from '../support/synthetic-cache.ts'
-import { uploadStage } from '../support/upload-stage.ts'
+import { basic, uploadStage } from '../support/upload-stage.ts'
 
 const marks = (dataDir: string) => readdir(join(dataDir, 'origin'))
 const nars = (dataDir: string) => readdir(join(dataDir, 'cache', 'nar'))
@@ -77,6 +80,25 @@ describe('what is pushed', () => {
     })
     expect(status).toBe(201)
     expect((await stage.pushNarinfo()).status).toBe(201)
+  })
+
+  test('is served at once where another configuration was read in the middle of it', async () => {
+    const stage = await uploadStage()
+    const { info, narwhal } = stage
+    await stage.pushNar()
+    const path = `/${info.storePath.hash}.narinfo`
+    const text = printNarInfo(info)
+    const head = [`PUT ${path} HTTP/1.1`, 'Host: x', basic(stage.token), 'Connection: close']
+    const socket = connect(narwhal.port, '127.0.0.1')
+    socket.write(`${head.join('\r\n')}\r\nExpect: 100-continue\r\n`)
+    socket.write(`Content-Length: ${text.length}\r\n\r\n`)
+    await once(socket, 'data')
+    narwhal.signal('SIGHUP')
+    await narwhal.logged(/reloaded the configuration/)
+    expect((await stage.get(path)).status).toBe(404)
+    socket.write(text)
+    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 201 /)
+    expect((await stage.get(path)).body.toString()).toBe(text)
   })
 
   test('and has no NAR of its own because an upstream has the same is fetched from there', async () => {
@@ -258,6 +280,28 @@ describe('DELETE', () => {
     expect((await stage.delete(`/${two.storePath.hash}.narinfo`)).status).toBe(204)
     expect(await marks(stage.narwhal.dataDir)).toEqual([])
   })
+})
+
+test('a path pushed while another one with the same NAR is deleted has its NAR', async () => {
+  const stage = await uploadStage({ signs: true, isTrusted: false })
+  const [one, two] = stage.cache.infos as [NarInfo, NarInfo]
+  const twin: NarInfo = { ...one, storePath: two.storePath, references: [], signatures: [] }
+  const bytes = await stage.cache.bytesOf(one)
+  for (let round = 0; round < 10; round += 1) {
+    await stage.push(one)
+    await stage.pushNar(one)
+    const [pushed, deleted] = await Promise.all([
+      stage.pushNarinfo(twin),
+      stage.delete(`/${one.storePath.hash}.narinfo`),
+    ])
+    expect([pushed.status, deleted.status]).toEqual([201, 204])
+    expectTruth(await stage.get(`/${twin.url}`), bytes)
+    expect(await marks(stage.narwhal.dataDir)).toHaveLength(1)
+    expect((await stage.delete(`/${two.storePath.hash}.narinfo`)).status).toBe(204)
+    expect(await nars(stage.narwhal.dataDir)).toEqual([])
+  }
+  await stage.narwhal.stop()
+  await expectSoundDataDir(stage.narwhal.dataDir)
 })
 
 describe('what goes with paths', () => {

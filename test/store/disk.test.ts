@@ -108,7 +108,7 @@ test('the index a crash would leave leads to every narinfo in cache/', async () 
 })
 
 describe('a narinfo stands in cache/ only while its NAR does', () => {
-  type Step = (disk: Disk, info: NarInfo) => Promise<void>
+  type Step = (disk: Disk, info: NarInfo) => Promise<unknown>
   const evict: Step = (disk, info) => disk.remove(fileOf(info))
   const forget: Step = (disk, info) => disk.forget(info.storePath.hash)
   const nothing: Step = async () => undefined

@@ -15,7 +15,11 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
 /** Holds what was asked for, and no more. */
-const reservation: Reservation = { growTo: async () => false, settle: () => undefined }
+const reservation: Reservation = {
+  growTo: async () => false,
+  written: () => undefined,
+  settle: () => undefined,
+}
 
 const start = (size?: number) => Download.create(join(directory, 'a.part'), size)
 
