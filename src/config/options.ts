@@ -187,9 +187,9 @@ export const options = {
     }),
     upstreamConnections: option({
       key: 'limits.upstream_connections',
-      kind: integer({ least: 2, most: 10_000, example: 64 }),
+      kind: integer({ least: 1, most: 10_000, example: 64 }),
       default: 64,
-      text: 'Connections to each upstream open at once. A quarter of them, one at least, NARs leave to narinfos, and narinfos to NARs.',
+      text: 'Connections to each upstream open at once. Of two or more, NARs leave a quarter to narinfos, and narinfos to NARs; with a single one, each waits for the other.',
     }),
     maxDownloads: option({
       key: 'limits.max_downloads',
