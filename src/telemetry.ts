@@ -134,6 +134,8 @@ export interface Telemetry {
   evictedBytes: number
   readonly prefetch: Readonly<Record<UpstreamKind, PrefetchCounters>>
   readonly uploads: UploadCounters
+  /** Bytes of NARs from all upstreams together, also from those that are configured no more. */
+  readonly receivedBytes: number
   /** The counters of one upstream, made when first asked for. */
   upstream(name: string): UpstreamCounters
 }
@@ -155,6 +157,11 @@ export function createTelemetry(): Telemetry {
       receivedBytes: 0,
       pendingFiles: 0,
       pendingBytes: 0,
+    },
+    get receivedBytes() {
+      let bytes = 0
+      for (const counters of upstreams.values()) bytes += counters.receivedBytes
+      return bytes
     },
     upstream(name) {
       let counters = upstreams.get(name)

@@ -3,12 +3,15 @@ import type { Socket } from 'node:net'
 import { AppError, messageOf } from '../errors.ts'
 import { KiB } from '../units.ts'
 import { inTurn } from './in-turn.ts'
+import { cutAtStandstill } from './standstill.ts'
 
 const maxHeaderBytes = 16 * KiB
 const headersTimeoutMs = 10_000
 /** Longer than clients and proxies in front keep theirs, so that they close first. */
 const keepAliveTimeoutMs = 75_000
 const checkTimeoutsEveryMs = 5_000
+/** How long who asked for a tunnel may leave the connection half open once he has been answered. */
+const connectLingerMs = 2_000
 
 /** Connections that may wait to be accepted; the kernel's own limit is often lower. */
 const backlog = 4096
@@ -46,10 +49,15 @@ export function httpServer(
   )
   // Else Node would ask for every body by itself, also of those who may send none.
   server.on('checkContinue', answering)
+  cutAtStandstill(server)
   // Without a listener Node hangs up on CONNECT without a word.
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.on('error', () => socket.destroy())
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n')
+    // Closed over bytes that nobody has read, it would lose the answer.
+    socket.resume()
+    const lingering = setTimeout(() => socket.destroy(), connectLingerMs).unref()
+    socket.once('close', () => clearTimeout(lingering))
   })
   return server
 }

@@ -34,7 +34,7 @@ export class Live {
   constructor(sources: StatusSources, errors: RecentErrors, signal: AbortSignal) {
     this.#sources = sources
     this.#errors = errors
-    this.#sampler = new TrafficSampler(this.#totals(), performance.now())
+    this.#sampler = new TrafficSampler(totalsOf(sources.telemetry), performance.now())
     this.#delays.enable()
     const timer = setInterval(() => void this.#tick(), sampleEveryMs).unref()
     signal.addEventListener('abort', () => {
@@ -73,7 +73,7 @@ export class Live {
 
   async #tick(): Promise<void> {
     const now = performance.now()
-    this.#sampler.sample(this.#totals(), now, Date.now())
+    this.#sampler.sample(totalsOf(this.#sources.telemetry), now, Date.now())
     if (now - this.#delayWindowAt > delayWindowMs) {
       this.#delayMs = this.#delays.percentile(delayPercentile) / 1e6
       this.#delays.reset()
@@ -109,13 +109,5 @@ export class Live {
     const delayMs = Math.max(this.#delayMs, this.#delays.percentile(delayPercentile) / 1e6)
     // The clock fires once a resolution when nothing is in its way.
     return Math.max(0, delayMs - delayResolutionMs) / 1000
-  }
-
-  #totals() {
-    const { telemetry, upstreams } = this.#sources
-    return totalsOf(
-      telemetry,
-      upstreams.map(({ source }) => source.name),
-    )
   }
 }

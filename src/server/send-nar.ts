@@ -14,10 +14,6 @@ import { isUnchanged, narEtag, narHeaders } from './headers.ts'
 import { parseRange, type RangeRequest, resolveRange } from './range.ts'
 import { noteResult } from './request-log.ts'
 
-/** A client that takes nothing for this long is gone; one that takes a little now and then is not. */
-const maxStandstillMs = 300_000
-const lookEveryMs = 30_000
-
 /**
  * Bytes that all bodies together hand to the kernel in a turn of the event loop: one write of a large
  * buffer, a third of a millisecond. Smaller turns answer others no sooner, and these cost no
@@ -87,7 +83,6 @@ async function send(
     try {
       // Who left while it was looked for gets no second word.
       if (response.destroyed) throw new AppError('CLIENT_GONE', 'the client went away')
-      cutAtStandstill(response)
       await sendBody(response, file, { open, isAhead, range, telemetry, startedMs })
       return true
     } finally {
@@ -109,20 +104,6 @@ interface Body extends Pick<NarQuestion, 'telemetry' | 'startedMs'> {
   /** True when it was fetched ahead, and this is the first to ask for it. */
   readonly isAhead: boolean
   readonly range: RangeRequest
-}
-
-/** The socket says when nothing has moved since it was last looked at; the rest is counting. */
-function cutAtStandstill(response: ServerResponse): void {
-  let stillSince = 0
-  let lookedAt = Number.NEGATIVE_INFINITY
-  response.setTimeout(lookEveryMs, () => {
-    const now = performance.now()
-    // Whatever moves puts off the next look.
-    if (now - lookedAt > 1.5 * lookEveryMs) stillSince = now - lookEveryMs
-    lookedAt = now
-    if (now - stillSince >= maxStandstillMs) response.destroy()
-    else response.socket?.setTimeout(lookEveryMs)
-  })
 }
 
 async function sendBody(response: ServerResponse, file: NarFile, open: Body): Promise<void> {

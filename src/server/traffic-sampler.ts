@@ -42,9 +42,7 @@ export class TrafficSampler {
   sample(totals: TrafficTotals, now: number, at: number): void {
     const ms = now - this.#lastAt
     if (ms <= 0) return
-    const gained = (total: 'sentBytes' | 'receivedBytes' | 'requests') =>
-      // Fewer than before: an upstream has left the configuration.
-      Math.max(0, totals[total] - this.#last[total])
+    const gained = (total: keyof TrafficTotals) => totals[total] - this.#last[total]
     const sent = gained('sentBytes')
     const received = gained('receivedBytes')
     this.sentPerSecond = (sent * 1000) / ms
@@ -75,11 +73,10 @@ export class TrafficSampler {
   }
 }
 
-/** @param upstreams names of those that count */
-export function totalsOf(telemetry: Telemetry, upstreams: readonly string[]): TrafficTotals {
+export function totalsOf(telemetry: Telemetry): TrafficTotals {
   return {
     sentBytes: sum(Object.values(telemetry.sentBytes)),
-    receivedBytes: sum(upstreams.map((name) => telemetry.upstream(name).receivedBytes)),
+    receivedBytes: telemetry.receivedBytes,
     requests: sum(
       (['narinfo', 'nar'] as const).flatMap((kind) => Object.values(telemetry.requests[kind])),
     ),

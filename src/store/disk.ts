@@ -12,6 +12,7 @@ import { Download } from './download.ts'
 import { ForgivingIndex } from './forgiving-index.ts'
 import { IndexUpkeep } from './index-upkeep.ts'
 import { KeptParts } from './kept-parts.ts'
+import { lastSpaceOf } from './last-space.ts'
 import type { Layout } from './layout.ts'
 import type { Lock } from './lock.ts'
 import { type NarReader, openWhole, type WholeNarReader } from './nar-reader.ts'
@@ -42,6 +43,8 @@ export class Disk {
   readonly origin: Origin
   /** What downloads that broke off have left. */
   readonly parts: KeptParts
+  /** How much room there is, for whoever only looks: where it cannot be asked, as it was last. */
+  readonly lastSpace: () => Promise<Space>
   readonly #lock: Lock
   readonly #index: ForgivingIndex
   readonly #upkeep: IndexUpkeep
@@ -82,6 +85,7 @@ export class Disk {
       ...{ layout, index, turns, origin, maxSize, minFree, log, telemetry },
       parts: this.parts,
     })
+    this.lastSpace = lastSpaceOf(this.#room, log)
     this.zstdForms = new ZstdForms({ disk: this, index, origin, turns })
     this.#flushing = setInterval(() => {
       this.#room.flush()
@@ -114,12 +118,6 @@ export class Disk {
    */
   space(): Promise<Space> {
     return this.#room.space()
-  }
-
-  /** The same for who only looks: where the file system cannot be asked, as it was last. */
-  async lastSpace(): Promise<Space> {
-    const space = await this.#attempt('ask the file system', () => this.#room.space())
-    return space ?? this.#room.lastSpace
   }
 
   /** False while a sick disk is left alone: what passes through is not kept. */

@@ -1,7 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import type { NarInfo } from '../../src/nix/narinfo.ts'
+import { atTestEnd } from '../support/at-test-end.ts'
 import { startFakeUpstream } from '../support/fake-upstream.ts'
 import { startNarwhal } from '../support/narwhal-process.ts'
 import { testWith } from '../support/programs.ts'
@@ -117,6 +120,19 @@ describe('C8: a method that is not GET or HEAD', () => {
       expect(upstream.count()).toBe(0)
     },
   )
+
+  test('who asks for a tunnel and stays is hung up on, with his answer', async () => {
+    const { narwhal } = await start()
+    const socket = connect({ port: narwhal.port, host: '127.0.0.1', allowHalfOpen: true })
+    atTestEnd(() => void socket.destroy())
+    socket.write('CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\nmore than was asked for')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 405 /)
+    socket.on('error', () => undefined)
+    // Written to what has been closed, it is answered with a reset.
+    const writing = setInterval(() => socket.write('x'), 100)
+    await expect.poll(() => socket.destroyed, { timeout: 20_000 }).toBe(true)
+    clearInterval(writing)
+  })
 
   test('junk is 400, and the server goes on', async () => {
     const { narwhal } = await start()

@@ -6,7 +6,7 @@ import { RecentErrors } from '../../src/server/recent-errors.ts'
 import { savingsOf } from '../../src/server/savings.ts'
 import type { StatusReport } from '../../src/server/status-report.ts'
 import { type CriteriaFacts, judgeCriteria } from '../../src/server/success-criteria.ts'
-import { TrafficSampler } from '../../src/server/traffic-sampler.ts'
+import { TrafficSampler, totalsOf } from '../../src/server/traffic-sampler.ts'
 import { addDuration, createTelemetry, silentLog } from '../../src/telemetry.ts'
 
 describe('the last hour', () => {
@@ -56,12 +56,14 @@ describe('traffic', () => {
     expect(sampler.fetchBytesPerSecond).toBe(500)
   })
 
-  test('an upstream that leaves the configuration takes nothing back', () => {
+  test('what upstreams have sent counts once, whichever of them are configured now', () => {
+    const telemetry = createTelemetry()
+    telemetry.upstream('left').receivedBytes = 500
     const sampler = new TrafficSampler(totals, 0)
-    sampler.sample({ ...totals, receivedBytes: 500 }, 1_000, 1)
-    sampler.sample(totals, 2_000, 2)
-    expect(sampler.receivedBytes).toBe(500)
-    expect(sampler.receivedPerSecond).toBe(0)
+    sampler.sample(totalsOf(telemetry), 1_000, 1)
+    telemetry.upstream('came').receivedBytes = 100
+    sampler.sample(totalsOf(telemetry), 2_000, 2)
+    expect(sampler).toMatchObject({ receivedBytes: 600, receivedPerSecond: 100 })
   })
 })
 

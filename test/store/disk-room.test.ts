@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises'
 import { expect, test, vi } from 'vitest'
 import { Disk } from '../../src/store/disk.ts'
-import { createTelemetry, silentLog } from '../../src/telemetry.ts'
+import { createTelemetry, type Log, silentLog } from '../../src/telemetry.ts'
 import { KiB, MiB } from '../../src/units.ts'
 import { atTestEnd } from '../support/at-test-end.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -14,13 +14,13 @@ vi.mock('node:fs/promises', async (importActual) => {
 
 const looks = vi.mocked(fs.statfs)
 
-async function openDisk(minFreeBytes: number): Promise<Disk> {
+async function openDisk(minFreeBytes: number, log: Log = silentLog): Promise<Disk> {
   const disk = await Disk.open({
     dataDir: await tempDir('room'),
     storeDir: '/nix/store',
     maxSize: { kind: 'bytes', bytes: 64 * MiB },
     minFree: { kind: 'bytes', bytes: minFreeBytes },
-    log: silentLog,
+    log,
     telemetry: createTelemetry(),
   })
   atTestEnd(() => disk.close())
@@ -63,4 +63,22 @@ test('what downloads have written since counts as taken', async () => {
   first?.settle()
   seen.bavail -= Math.ceil(small / seen.bsize)
   expect(await disk.reserve(small)).toBeUndefined()
+})
+
+test('who only looks at a file system that does not answer is told what it said last, and no more comes of it', async () => {
+  const said: string[] = []
+  const disk = await openDisk(0, { ...silentLog, warn: (_, message) => said.push(message) })
+  const before = await disk.lastSpace()
+  const silent = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1000)
+  atTestEnd(() => silent.mockRestore())
+  looks.mockImplementation(async () => {
+    throw new Error('EIO')
+  })
+  for (let look = 0; look < 5; look += 1)
+    expect((await disk.lastSpace()).freeBytes).toBe(before.freeBytes)
+  expect(disk.isStoring).toBe(true)
+  expect(said).toEqual([expect.stringContaining('could not ask the file system: EIO')])
+  looks.mockRestore()
+  await disk.lastSpace()
+  expect(said).toHaveLength(1)
 })
