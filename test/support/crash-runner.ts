@@ -130,7 +130,7 @@ async function fetchAll({ cache }: CrashSite, server: NarwhalProcess): Promise<n
       if (!(await zstdFormIsRight(cache, info, server))) failed += 1
       if (!body || !narinfo) failed += 1
       else {
-        expect(response?.status).toBe(200)
+        expect(response?.status, Buffer.from(body).toString('latin1', 0, 300)).toBe(200)
         expect(Buffer.from(body).equals(await cache.bytesOf(info)), info.url).toBe(true)
       }
     }
