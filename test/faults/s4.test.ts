@@ -89,7 +89,9 @@ describe('S4: an upstream that lies about what is not signed', () => {
     crowded,
     async (stage) => {
       const url = await sendForgedInCrowd(stage)
-      const { narwhal } = stage
+      const { narwhal, info } = stage
+      // The last byte leaves a moment before the file has its place.
+      await expect.poll(() => kept(stage)).toContain(`${info.storePath.hash}.narinfo`)
       await narwhal.kill()
       for (const suffix of ['', '-wal', '-shm'])
         await rm(join(narwhal.dataDir, `index.sqlite${suffix}`), { force: true })
