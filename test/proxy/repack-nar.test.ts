@@ -57,7 +57,7 @@ test('what the disk does not take is given up where no client waits for it', asy
     stopping.abort()
     return true
   }
-  await expect(repack(giveUp)).rejects.toMatchObject({ code: 'NO_ROOM' })
+  await expect(repack(giveUp)).rejects.toMatchObject({ code: 'DISK' })
   expect(download.written).toBeLessThan(windowBytes)
 })
 
