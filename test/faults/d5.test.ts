@@ -21,6 +21,22 @@ const testLoop = testWith(['unshare', 'mount', 'mkfs.ext4', 'findmnt', 'nsenter'
 
 const env = { UV_USE_IO_URING: '0' }
 
+/** A server whose data directory has a filesystem of its own, which can be broken. */
+async function onOwnFilesystem(paths: number) {
+  const cache = await syntheticCache({ paths, totalBytes: 2 * MiB })
+  const upstream = await startFakeUpstream(cache.directory)
+  const dataDir = await tempDir('loop')
+  const image = join(await tempDir('image'), 'ext4')
+  await makeImage(image, 64 * MiB)
+  const server = await startNarwhal({
+    upstreams: [upstream.url],
+    trustedKeys: [cache.publicKey],
+    dataDir,
+    wrapper: loopFilesystem(dataDir, image),
+  })
+  return { cache, upstream, server, dataDir }
+}
+
 testStrace(
   'D5 syncs fail: every GET is right, nothing is kept, and the disk is left alone',
   async () => {
@@ -91,17 +107,7 @@ testStrace(
 testLoop(
   'D5 the filesystem goes read-only: what is kept is served at once, what is not passes through',
   async () => {
-    const cache = await syntheticCache({ paths: 8, totalBytes: 2 * MiB })
-    const upstream = await startFakeUpstream(cache.directory)
-    const dataDir = await tempDir('loop')
-    const image = join(await tempDir('image'), 'ext4')
-    await makeImage(image, 64 * MiB)
-    const server = await startNarwhal({
-      upstreams: [upstream.url],
-      trustedKeys: [cache.publicKey],
-      dataDir,
-      wrapper: loopFilesystem(dataDir, image),
-    })
+    const { cache, upstream, server, dataDir } = await onOwnFilesystem(8)
     const kept = cache.infos.slice(0, 4)
     for (const info of kept) await expectServed(server.url, cache, info)
     const nars = insideOf(server, join(dataDir, 'cache', 'nar'))
@@ -123,17 +129,7 @@ testLoop(
 testLoop(
   'D5 the filesystem goes read-only while NARs arrive: every client has its own whole, and is not the last',
   async () => {
-    const cache = await syntheticCache({ paths: 4, totalBytes: 2 * MiB })
-    const upstream = await startFakeUpstream(cache.directory)
-    const dataDir = await tempDir('loop')
-    const image = join(await tempDir('image'), 'ext4')
-    await makeImage(image, 64 * MiB)
-    const server = await startNarwhal({
-      upstreams: [upstream.url],
-      trustedKeys: [cache.publicKey],
-      dataDir,
-      wrapper: loopFilesystem(dataDir, image),
-    })
+    const { cache, upstream, server, dataDir } = await onOwnFilesystem(4)
     const gate = Promise.withResolvers<void>()
     upstream.script(/^\/nar\//, pauseAfter(1000, gate.promise))
     const served = cache.infos.map((info) => expectServed(server.url, cache, info))

@@ -35,17 +35,23 @@ const sizes = [
   ['another FileSize', false],
 ] as const
 
+/** A server that has had the narinfo of one path leading to the NAR of another. */
+async function liedTo(isSizeRight: boolean) {
+  const cache = await syntheticCache({ paths: 2, totalBytes: 600_000 })
+  const [liar, honest] = pairOf(cache)
+  const upstream = await startFakeUpstream(cache.directory)
+  upstream.script(`/${narinfoOf(liar)}`, faults.body(swapped(liar, honest, isSizeRight)))
+  const narwhal = await startNarwhal({
+    ...{ upstreams: [upstream.url], trustedKeys: [cache.publicKey] },
+    env: { NARWHAL_PREFETCH_NARINFOS: 'false' },
+  })
+  await requestRaw(`${narwhal.url}/${narinfoOf(liar)}`)
+  return { cache, upstream, narwhal, honest }
+}
+
 describe('S4: a narinfo that leads to the NAR of another path', () => {
   test.for(sizes)('with %s: the other path is served, and kept', async ([, isSizeRight]) => {
-    const cache = await syntheticCache({ paths: 2, totalBytes: 600_000 })
-    const [liar, honest] = pairOf(cache)
-    const upstream = await startFakeUpstream(cache.directory)
-    upstream.script(`/${narinfoOf(liar)}`, faults.body(swapped(liar, honest, isSizeRight)))
-    const narwhal = await startNarwhal({
-      ...{ upstreams: [upstream.url], trustedKeys: [cache.publicKey] },
-      env: { NARWHAL_PREFETCH_NARINFOS: 'false' },
-    })
-    await requestRaw(`${narwhal.url}/${narinfoOf(liar)}`)
+    const { cache, upstream, narwhal, honest } = await liedTo(isSizeRight)
     await expectServed(narwhal.url, cache, honest)
     expect(upstream.count(isNar)).toBe(1)
     // The next who asks for it lets it be found out which of them it is of.
@@ -60,15 +66,7 @@ describe('S4: a narinfo that leads to the NAR of another path', () => {
   })
 
   test('with another FileSize, and nothing else known of the other path: it fails once at most', async () => {
-    const cache = await syntheticCache({ paths: 2, totalBytes: 600_000 })
-    const [liar, honest] = pairOf(cache)
-    const upstream = await startFakeUpstream(cache.directory)
-    upstream.script(`/${narinfoOf(liar)}`, faults.body(swapped(liar, honest, false)))
-    const narwhal = await startNarwhal({
-      ...{ upstreams: [upstream.url], trustedKeys: [cache.publicKey] },
-      env: { NARWHAL_PREFETCH_NARINFOS: 'false' },
-    })
-    await requestRaw(`${narwhal.url}/${narinfoOf(liar)}`)
+    const { cache, narwhal, honest } = await liedTo(false)
     // Clients remember its URL for a month.
     await requestRaw(`${narwhal.url}/${honest.url}`)
     await atRest(narwhal)

@@ -26,13 +26,19 @@ testWith(['perl', 'systemd-notify'])('systemd hears of start, reload and stop', 
   expect(narwhal.stderr).not.toMatch(/service manager/)
 })
 
-testWith(['perl', 'systemd-notify'])('a hung event loop misses the watchdog', async () => {
+/** A server under a watchdog, and how often it has fed that. */
+async function watched() {
   const receiver = await startNotifyReceiver()
   const narwhal = await startNarwhal({
     ...nobody,
     env: { NOTIFY_SOCKET: receiver.path, WATCHDOG_USEC: String(watchdogMs * 1000) },
   })
   const fed = () => receiver.messages().filter((message) => message === 'WATCHDOG=1').length
+  return { narwhal, receiver, fed }
+}
+
+testWith(['perl', 'systemd-notify'])('a hung event loop misses the watchdog', async () => {
+  const { narwhal, fed } = await watched()
   await expect.poll(fed).toBeGreaterThan(3)
 
   narwhal.signal('SIGSTOP')
@@ -52,12 +58,7 @@ testWith(['perl', 'systemd-notify'])('a hung event loop misses the watchdog', as
 testWith(['perl', 'systemd-notify'])(
   'the watchdog is fed on when the relay was killed',
   async () => {
-    const receiver = await startNotifyReceiver()
-    const narwhal = await startNarwhal({
-      ...nobody,
-      env: { NOTIFY_SOCKET: receiver.path, WATCHDOG_USEC: String(watchdogMs * 1000) },
-    })
-    const fed = () => receiver.messages().filter((message) => message === 'WATCHDOG=1').length
+    const { narwhal, receiver, fed } = await watched()
     await expect.poll(fed).toBeGreaterThan(1)
     const children = await readFile(`/proc/${narwhal.pid}/task/${narwhal.pid}/children`, 'utf8')
     const [relay, ...others] = children.trim().split(' ').map(Number)
