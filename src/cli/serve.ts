@@ -31,6 +31,8 @@ async function serve(source: ConfigSource): Promise<never> {
   const { findServiceManager } = await import('../host/service-manager.ts')
   const { startTracing } = await import('../server/tracing.ts')
   const { Reloading } = await import('./serve/reloading.ts')
+  const { collectSeldom } = await import('./serve/collect-seldom.ts')
+  collectSeldom()
   ignoreBrokenOutput()
   const log = openLog(config.log, process.stderr)
   crashLoudly(log)
