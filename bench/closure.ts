@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { parseSize } from '../src/units.ts'
 import { removeTree } from '../test/support/temp-dir.ts'
+import { setClientApart } from './closure/apart.ts'
 import { checkLine } from './closure/check-line.ts'
 import { readClosureFacts, readNarInfo } from './closure/closure-facts.ts'
 import { ahead } from './closure/favour.ts'
@@ -29,6 +30,7 @@ const usage = `npm run bench:closure -- [options]
   --size SIZE         of the closure, unpacked (500MB)
   --large-nar SIZE    size of the NAR that throughput is measured with (500MB)
   --seed N            another number, another closure (1)
+  --apart             the client has a core to itself, as if it were a machine of its own
   --directory DIR     where stores and caches go; a tmpfs is best (/dev/shm)
   --json FILE         write every figure to a file
   --write             write the results and the plot into docs/
@@ -61,6 +63,7 @@ async function main(): Promise<void> {
 }
 
 async function measure(directory: string): Promise<{ setting: Setting; results: Results }> {
+  const launcher = flags.apart ? setClientApart() : []
   const loadBefore = Number((loadavg()[0] ?? 0).toFixed(2))
   if (loadBefore > busyLoad) tell(`load average ${loadBefore}: expect noise`)
   const recipe = {
@@ -93,7 +96,7 @@ async function measure(directory: string): Promise<{ setting: Setting; results: 
     largeNarBytes: large.narSize,
   }
   const results = await takeRounds({
-    ...{ rounds: setting.rounds, closure, line, directory, onProgress: tell },
+    ...{ rounds: setting.rounds, closure, line, directory, launcher, onProgress: tell },
     bigHashes: facts.biggest.slice(0, firstByteNars),
     largeHash: large.storePath.hash,
     signal: interrupted,
@@ -143,6 +146,7 @@ function readFlags() {
           default: memoryDirectory,
         },
         json: { type: 'string' },
+        apart: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -150,6 +154,8 @@ function readFlags() {
     for (const name of ['rounds', 'rtt', 'bandwidth', 'paths', 'seed'] as const)
       if (!(Number(values[name]) >= least[name]))
         throw new Error(`--${name} takes a number from ${least[name]} on, not "${values[name]}"`)
+    if (values.apart && values.write)
+      throw new Error('--write puts figures of the machine as it is into docs/: leave out --apart')
     return values
   })
 }

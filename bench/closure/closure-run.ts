@@ -15,6 +15,8 @@ export interface ClosureRunOptions {
   readonly publicKey: string
   /** For the client's store. */
   readonly directory: string
+  /** Words before the client's command line. */
+  readonly launcher: readonly string[]
   readonly signal: AbortSignal
 }
 

@@ -23,6 +23,8 @@ export interface HotRunOptions {
   readonly root: string
   readonly publicKey: string
   readonly directory: string
+  /** Words before the client's command line. */
+  readonly launcher: readonly string[]
   readonly signal: AbortSignal
 }
 

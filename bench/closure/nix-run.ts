@@ -20,6 +20,8 @@ export interface NixOptions {
   readonly publicKey: string
   /** For the client's store and memory, which are gone afterwards; a tmpfs is best. */
   readonly directory: string
+  /** Words before Nix's command line, such as `taskset -c 0`. */
+  readonly launcher: readonly string[]
   readonly signal: AbortSignal
 }
 
@@ -39,6 +41,7 @@ export async function runNix(command: NixCommand, options: NixOptions): Promise<
   try {
     const env = await makeNixHome(home)
     const words = [
+      ...options.launcher,
       ...commandLine(command, options, join(home, 'store')),
       ...['--option', 'trusted-public-keys', options.publicKey],
     ]

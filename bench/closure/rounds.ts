@@ -17,6 +17,8 @@ export interface RoundsOptions {
   readonly line: Line
   /** For the caches of the proxies and the stores of the clients. */
   readonly directory: string
+  /** Words before the client's command line. */
+  readonly launcher: readonly string[]
   readonly signal: AbortSignal
   readonly onProgress: (doing: string) => void
 }
