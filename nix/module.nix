@@ -192,8 +192,11 @@ in
         StateDirectory = "narwhal";
         UMask = "0027";
         LimitNOFILE = 65536;
-        # glibc gives each thread memory of its own, which is then never whole again.
-        Environment = [ "MALLOC_ARENA_MAX=2" ];
+        # glibc gives each thread memory of its own, and keeps what was large: none of it comes back.
+        Environment = [
+          "MALLOC_ARENA_MAX=2"
+          "MALLOC_MMAP_THRESHOLD_=131072"
+        ];
 
         # No MemoryDenyWriteExecute: V8 compiles JavaScript to machine code. No PrivateNetwork: it
         # serves one. No ProcSubset=pid: recompression looks at /proc/meminfo before it starts.

@@ -11,7 +11,12 @@ const project = join(import.meta.dirname, '..', '..')
 /** Flags and environment of `npm start`, so that tests measure what users run. */
 const nodeFlags =
   /\bnode ((?:--\S+ )*)src\//.exec(packageFacts.scripts.start)?.[1]?.trim().split(' ') ?? []
-const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(packageFacts.scripts.start)?.[1] ?? ''
+const allocator = Object.fromEntries(
+  [...packageFacts.scripts.start.matchAll(/\b(MALLOC_\w+)=(\d+)/g)].map(([, name, value]) => [
+    name,
+    value,
+  ]),
+)
 const compileCache = /NODE_COMPILE_CACHE=(\S+)/.exec(packageFacts.scripts.start)?.[1] ?? ''
 /** For a machine that is many times slower than a quiet one; a test ends sooner where all is well. */
 const startTimeoutMs = 60_000
@@ -139,7 +144,7 @@ export async function startNarwhal(options: NarwhalOptions): Promise<NarwhalProc
     const env = {
       PATH: process.env.PATH ?? '',
       NO_COLOR: '1',
-      MALLOC_ARENA_MAX: arenas,
+      ...allocator,
       NODE_COMPILE_CACHE: join(project, compileCache),
       ...options.env,
     }

@@ -25,6 +25,9 @@ export interface ProxyOptions {
   readonly nodeFlags?: readonly string[]
 }
 
+/** glibc's settings, as npm start and the units have them. */
+export const allocator = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
+
 /** The command line's entry: main.ts in a checkout, main.js where it is installed. */
 const main = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url))
 
@@ -61,8 +64,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
 /** What the user set for a narwhal of their own must not change what the demo shows. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('NARWHAL_'))
-  // As npm start and the units have it.
-  return { ...Object.fromEntries(entries), MALLOC_ARENA_MAX: '2' }
+  return { ...Object.fromEntries(entries), ...allocator }
 }
 
 async function addressIn(child: ChildProcess): Promise<string> {
