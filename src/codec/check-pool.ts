@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts'
 import type { CheckWork } from './check-messages.ts'
 import { chooseNext } from './check-slots.ts'
 import { CheckThread, type CheckThreadOptions } from './check-thread.ts'
-import { type CheckQueue, QueuedCheck } from './queued-check.ts'
+import { type CheckQueue, QueuedCheck, type QueuedCheckOptions } from './queued-check.ts'
 import { canUnpack } from './unpack.ts'
 
 export interface CheckPoolOptions extends CheckThreadOptions {
@@ -19,13 +19,13 @@ export interface CheckPool {
    *
    * @param onPacked takes the packed bytes, where the work asks for them
    * @param options isAhead for what no client waits for: it has a slot of its own in each thread, and
-   *   may stand still there
+   *   may stand still there; givesAway for one whose fed bytes nobody else has
    * @throws AppError UNVERIFIABLE when the compression is unknown here; CHECK_FAILED when closed
    */
   begin(
     work: CheckWork,
     onPacked?: (chunk: Uint8Array) => void,
-    options?: { readonly isAhead: boolean },
+    options?: QueuedCheckOptions,
   ): QueuedCheck
   /** How many are in it, at work or waiting. */
   readonly load: number
@@ -78,11 +78,11 @@ export function startCheckPool(options: CheckPoolOptions): CheckPool {
   }
 
   return {
-    begin(work, onPacked = () => {}, { isAhead } = { isAhead: false }) {
+    begin(work, onPacked = () => {}, options = {}) {
       if (isClosed) throw new AppError('CHECK_FAILED', 'the threads that check NARs are closed')
       if (!canUnpack(work.compression))
         throw new AppError('UNVERIFIABLE', `narwhal cannot unpack ${work.compression}`)
-      const check = new QueuedCheck(nextId++, work, { queue, onPacked }, isAhead)
+      const check = new QueuedCheck(nextId++, work, { queue, onPacked }, options)
       waiting.add(check)
       return check
     },

@@ -11,8 +11,10 @@ export interface CheckTask {
   readonly work: CheckWork
   /** The latest known; a new object whenever it changes. */
   readonly progress: FileProgress
+  /** True when the bytes it is fed may be given to the thread with their memory. */
+  readonly givesAway: boolean
   /** Hands over the bytes that follow, if they are fed and not yet handed over. */
-  takeFed(): Uint8Array | undefined
+  takeFed(): Uint8Array<ArrayBuffer> | undefined
   /** Called with the packed bytes in their order; each must be answered by taken(). */
   packed(chunk: Uint8Array): void
   /** Called once, unless the task is cancelled. */
@@ -80,7 +82,8 @@ export class CheckThread {
     if (!chunk && entry.sent === progress) return
     entry.isHungry = false
     entry.sent = progress
-    if (chunk) this.#send({ kind: 'bytes', id, chunk, progress })
+    const memory = chunk && entry.task.givesAway ? [chunk.buffer] : []
+    if (chunk) this.#send({ kind: 'bytes', id, chunk, progress }, memory)
     else this.#send({ kind: 'progress', id, progress })
   }
 
@@ -113,8 +116,8 @@ export class CheckThread {
     return worker
   }
 
-  #send(order: CheckOrder): void {
-    this.#worker?.postMessage(order)
+  #send(order: CheckOrder, memory: readonly ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(order, memory)
   }
 
   #hear(report: CheckReport): void {

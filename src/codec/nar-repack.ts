@@ -22,11 +22,11 @@ export interface Repacking {
   available(bytes: number): void
   /**
    * Takes the bytes that follow, where the file does not hold them: from the first call on, all come
-   * this way. `chunk` must not change afterwards.
+   * this way. `chunk` is given away, with all the memory it is a part of.
    *
    * @returns once few enough wait in memory
    */
-  feed(chunk: Uint8Array): Promise<void>
+  feed(chunk: Uint8Array<ArrayBuffer>): Promise<void>
   /**
    * Tells that all of the file is at hand and will be fed without waiting for anybody: it may begin
    * where others wait for the network. Idempotent.
@@ -87,7 +87,9 @@ export function startRepacker(options: RepackerOptions): Repacker {
       if (!canRepack(request.compression))
         throw new AppError('UNVERIFIABLE', `narwhal does not repack ${request.compression}`)
       const work = { ...request, pack: { level } }
-      const check = pool.begin(work, (chunk) => chunks.push(chunk), { isAhead })
+      const check = pool.begin(work, (chunk) => chunks.push(chunk), {
+        ...{ isAhead, givesAway: true },
+      })
       const chunks = new PackedChunks(
         (bytes) => check.taken(bytes),
         () => check.cancel(),

@@ -21,6 +21,13 @@ export interface CheckQueue {
  */
 const maxFedBytes = MiB
 
+export interface QueuedCheckOptions {
+  /** True when it is done in spare time, and may stand still for as long as there is none. */
+  readonly isAhead?: boolean
+  /** True when nobody else has the bytes that it is fed. */
+  readonly givesAway?: boolean
+}
+
 /** A NAR in the queue or in a thread: what is known of its file, and in the end its verdict. */
 export class QueuedCheck implements CheckTask {
   readonly id: number
@@ -28,12 +35,12 @@ export class QueuedCheck implements CheckTask {
   readonly #queue: CheckQueue
   readonly #onPacked: (chunk: Uint8Array) => void
   readonly #outcome = Promise.withResolvers<NarVerdict>()
-  /** True when it is done in spare time, and may stand still for as long as there is none. */
   readonly isAhead: boolean
+  readonly givesAway: boolean
   #progress: FileProgress = { bytes: 0, isComplete: false }
   #isHere = false
   #isSettled = false
-  #fed: Uint8Array[] = []
+  #fed: Uint8Array<ArrayBuffer>[] = []
   #fedBytes = 0
   #onTaken = () => {}
 
@@ -41,9 +48,10 @@ export class QueuedCheck implements CheckTask {
     id: number,
     work: CheckWork,
     to: { readonly queue: CheckQueue; readonly onPacked: (chunk: Uint8Array) => void },
-    isAhead = false,
+    { isAhead = false, givesAway = false }: QueuedCheckOptions = {},
   ) {
     this.isAhead = isAhead
+    this.givesAway = givesAway
     this.id = id
     this.work = work
     this.#queue = to.queue
@@ -79,7 +87,7 @@ export class QueuedCheck implements CheckTask {
     this.#queue.progressed(this, before.bytes === 0)
   }
 
-  feed(chunk: Uint8Array): Promise<void> {
+  feed(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     const { bytes, fileBytes = bytes, isComplete } = this.#progress
     if (this.#isSettled || isComplete || chunk.length === 0) return Promise.resolve()
     this.#fed.push(chunk)
@@ -92,7 +100,7 @@ export class QueuedCheck implements CheckTask {
     })
   }
 
-  takeFed(): Uint8Array | undefined {
+  takeFed(): Uint8Array<ArrayBuffer> | undefined {
     const chunk = this.#fed.shift()
     this.#fedBytes -= chunk?.length ?? 0
     if (this.#fedBytes <= maxFedBytes) this.#onTaken()

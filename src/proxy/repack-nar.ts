@@ -135,9 +135,10 @@ async function pour(parts: Pouring): Promise<Hash> {
 
 async function feed({ original, repacking, pace }: Pouring): Promise<void> {
   let position = 0
-  for (;;) {
+  while (position !== original.size) {
     await pace()
-    const piece = Buffer.allocUnsafeSlow(pieceBytes)
+    const left = (original.size ?? Number.POSITIVE_INFINITY) - position
+    const piece = Buffer.allocUnsafeSlow(Math.min(left, pieceBytes))
     const bytes = await original.read(piece, position)
     if (bytes === 0) break
     position += bytes

@@ -49,7 +49,8 @@ describe.each(sources)('%s', (compression, programs) => {
 
       const fed = narRepacker.repack({ ...(await claimOf(nar, { compression })), level })
       const fedTaken = joined(fed.chunks)
-      for (let at = 0; at < file.length; at += step) await fed.feed(file.subarray(at, at + step))
+      for (let at = 0; at < file.length; at += step)
+        await fed.feed(new Uint8Array(file.subarray(at, at + step)))
       fed.finish(file.length)
       expect(digestOf(await fedTaken), `fed in steps of ${step}`).toBe(digestOf(whole))
     }
@@ -229,7 +230,7 @@ test('what stands still ahead of clients holds up none of theirs, nor does one t
   const narRepacker = repacker()
   const request = await claimOf(nar, { compression: 'none' })
   const standing = narRepacker.repack({ ...request, level, isAhead: true })
-  await standing.feed(nar.subarray(0, 1000))
+  await standing.feed(new Uint8Array(nar.subarray(0, 1000)))
   const large = noise(4 * MiB)
   const fed = async (isHere: boolean) => {
     const repacking = narRepacker.repack({
@@ -239,14 +240,14 @@ test('what stands still ahead of clients holds up none of theirs, nor does one t
     const taken = joined(repacking.chunks)
     if (isHere) repacking.whole()
     for (let at = 0; at < large.length; at += MiB)
-      await repacking.feed(large.subarray(at, at + MiB))
+      await repacking.feed(new Uint8Array(large.subarray(at, at + MiB)))
     repacking.finish(large.length)
     return taken
   }
   expect(zstdDecompressSync(await fed(false)).equals(large)).toBe(true)
 
   const stalling = narRepacker.repack({ ...request, level })
-  await stalling.feed(nar.subarray(0, 1000))
+  await stalling.feed(new Uint8Array(nar.subarray(0, 1000)))
   expect(zstdDecompressSync(await fed(true)).equals(large)).toBe(true)
 })
 
@@ -325,6 +326,7 @@ async function threadTask(
     id,
     work: { ...request, pack: { level } },
     progress: { bytes: file.length, isComplete: true },
+    givesAway: true,
     takeFed: () => undefined,
     packed(chunk) {
       bytes += chunk.length

@@ -43,7 +43,7 @@ faultTest(
     await Promise.all(cache.infos.map((info) => get(`/${info.url}`)))
     await Promise.all(cache.infos.map((info) => narinfo(info)))
     await expect.poll(packed, { timeout: 120_000 }).toBe(cache.infos.length)
-    // Fifteen, where V8 decides by itself.
-    expect((await collections()) - before).toBeLessThan(8)
+    // V8 counts what lies in buffers against a small heap: once it was 15 times.
+    expect((await collections()) - before).toBeLessThan(5)
   },
 )
