@@ -41,7 +41,7 @@ export type CheckReport =
   /** All the bytes it knows of are read. */
   | { readonly kind: 'hungry'; readonly id: number }
   /** The next packed bytes; all of them come before the verdict, the last only when it is good. */
-  | { readonly kind: 'packed'; readonly id: number; readonly chunk: Uint8Array }
+  | { readonly kind: 'packed'; readonly id: number; readonly chunk: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'verdict'; readonly id: number; readonly verdict: NarVerdict }
   | {
       readonly kind: 'fault'

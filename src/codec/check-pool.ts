@@ -24,7 +24,7 @@ export interface CheckPool {
    */
   begin(
     work: CheckWork,
-    onPacked?: (chunk: Uint8Array) => void,
+    onPacked?: (chunk: Uint8Array<ArrayBuffer>) => void,
     options?: QueuedCheckOptions,
   ): QueuedCheck
   /** How many are in it, at work or waiting. */

@@ -16,7 +16,7 @@ export interface CheckTask {
   /** Hands over the bytes that follow, if they are fed and not yet handed over. */
   takeFed(): Uint8Array<ArrayBuffer> | undefined
   /** Called with the packed bytes in their order; each must be answered by taken(). */
-  packed(chunk: Uint8Array): void
+  packed(chunk: Uint8Array<ArrayBuffer>): void
   /** Called once, unless the task is cancelled. */
   settle(outcome: NarVerdict | AppError): void
 }

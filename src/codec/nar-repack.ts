@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts'
 import type { Compression } from '../nix/compression.ts'
 import type { NarCheckRequest } from './check-messages.ts'
 import { startCheckPool } from './check-pool.ts'
-import { PackedChunks } from './packed-chunks.ts'
+import { type PackedChunk, PackedChunks } from './packed-chunks.ts'
 import { canUnpack } from './unpack.ts'
 
 /** A NAR to pack anew. */
@@ -37,12 +37,13 @@ export interface Repacking {
   /**
    * The packed NAR, to be taken once; it ends only when all of the NAR was right. At most 512 KiB
    * wait to be taken, so the work pauses for as long as nobody takes. Leaving the loop cancels.
+   * Each chunk is the taker's, with its memory.
    *
    * Throws AppError CORRUPT when the NAR is wrong, and what was taken must go; DISK when the file
    * cannot be read, CHECK_FAILED when a thread died or it was cancelled: those say nothing about the
    * NAR.
    */
-  readonly chunks: AsyncIterable<Uint8Array>
+  readonly chunks: AsyncIterable<PackedChunk>
   /** Stops, and frees what it held; the chunks then throw. Idempotent. */
   cancel(): void
 }

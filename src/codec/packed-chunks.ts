@@ -1,10 +1,13 @@
 import type { AppError } from '../errors.ts'
 
+/** Nobody else has its memory. */
+export type PackedChunk = Uint8Array<ArrayBuffer>
+
 /** Chunks that come from one side and are taken, once, on the other. */
-export class PackedChunks implements AsyncIterable<Uint8Array> {
+export class PackedChunks implements AsyncIterable<PackedChunk> {
   readonly #onTaken: (bytes: number) => void
   readonly #onLeft: () => void
-  readonly #chunks: Uint8Array[] = []
+  readonly #chunks: PackedChunk[] = []
   #end: 'good' | AppError | undefined
   #wake = () => {}
 
@@ -17,7 +20,7 @@ export class PackedChunks implements AsyncIterable<Uint8Array> {
     this.#onLeft = onLeft
   }
 
-  push(chunk: Uint8Array): void {
+  push(chunk: PackedChunk): void {
     this.#chunks.push(chunk)
     this.#wake()
   }
@@ -29,13 +32,15 @@ export class PackedChunks implements AsyncIterable<Uint8Array> {
     this.#wake()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<PackedChunk, void> {
     try {
       for (;;) {
         const chunk = this.#chunks.shift()
         if (chunk) {
+          // Who has taken it may do with its memory what he wants.
+          const { length } = chunk
           yield chunk
-          this.#onTaken(chunk.length)
+          this.#onTaken(length)
         } else if (this.#end === 'good') return
         else if (this.#end) throw this.#end
         else

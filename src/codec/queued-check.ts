@@ -33,7 +33,7 @@ export class QueuedCheck implements CheckTask {
   readonly id: number
   readonly work: CheckWork
   readonly #queue: CheckQueue
-  readonly #onPacked: (chunk: Uint8Array) => void
+  readonly #onPacked: (chunk: Uint8Array<ArrayBuffer>) => void
   readonly #outcome = Promise.withResolvers<NarVerdict>()
   readonly isAhead: boolean
   readonly givesAway: boolean
@@ -47,7 +47,7 @@ export class QueuedCheck implements CheckTask {
   constructor(
     id: number,
     work: CheckWork,
-    to: { readonly queue: CheckQueue; readonly onPacked: (chunk: Uint8Array) => void },
+    to: { readonly queue: CheckQueue; readonly onPacked: (chunk: Uint8Array<ArrayBuffer>) => void },
     { isAhead = false, givesAway = false }: QueuedCheckOptions = {},
   ) {
     this.isAhead = isAhead
@@ -115,7 +115,7 @@ export class QueuedCheck implements CheckTask {
     return this.verdict
   }
 
-  packed(chunk: Uint8Array): void {
+  packed(chunk: Uint8Array<ArrayBuffer>): void {
     this.#onPacked(chunk)
   }
 

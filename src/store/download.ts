@@ -138,6 +138,19 @@ export class Download {
     await this.#writeFile(chunk)
   }
 
+  /**
+   * Takes the next bytes, whose memory may be used again once it is done: readers have them from the
+   * file, and no sooner.
+   *
+   * @throws AppError CLIENT_GONE as append does
+   */
+  async appendLent(chunk: Uint8Array): Promise<void> {
+    if (this.#memory) return this.append(new Uint8Array(chunk))
+    this.#recent = undefined
+    await this.#writeFile(chunk, () => new Uint8Array(chunk))
+    this.#note(chunk)
+  }
+
   /** Reads bytes already taken, for whoever checks them. @returns bytes read */
   readBack(buffer: Buffer, position: number): Promise<number> {
     const length = Math.min(buffer.length, this.#written - position)
@@ -260,11 +273,16 @@ export class Download {
     this.#wake()
   }
 
-  /** Writes what came last to the file, or turns to memory where the disk does not let it. */
-  async #writeFile(chunk: Uint8Array): Promise<void> {
+  /**
+   * Writes what came last to the file, or turns to memory where the disk does not let it.
+   *
+   * @param keep what stays in memory then
+   */
+  async #writeFile(chunk: Uint8Array, keep = () => chunk): Promise<void> {
     try {
-      const isRoom = this.#room?.has(this.#written) ?? true
-      if (isRoom || (await this.#hasRoom())) {
+      const end = this.#fileBytes + chunk.length
+      const isRoom = this.#room?.has(end) ?? true
+      if (isRoom || (await this.#hasRoom(end))) {
         await this.#file?.append(chunk)
         return
       }
@@ -272,11 +290,11 @@ export class Download {
       this.#onDiskFault(error)
     }
     this.#memory = new MemoryWindow(this.#fileBytes)
-    this.#memory.push(chunk)
+    this.#memory.push(keep())
   }
 
-  async #hasRoom(): Promise<boolean> {
-    return (await this.#room?.make(this.#written, this.#size)) ?? true
+  async #hasRoom(bytes = this.#written): Promise<boolean> {
+    return (await this.#room?.make(bytes, this.#size)) ?? true
   }
 
   get #fileBytes(): number {

@@ -23,6 +23,13 @@ const reservation: Reservation = {
 
 const start = (size?: number) => Download.create(join(directory, 'a.part'), size)
 
+/** Room for two pieces of 50,000 bytes. */
+async function startInLittleRoom(): Promise<Download> {
+  const download = await start()
+  download.keepWithin(new DownloadRoom(async () => reservation, 110_000))
+  return download
+}
+
 async function readAll(reader: NarReader): Promise<Buffer> {
   const chunks: Buffer[] = []
   let position = 0
@@ -111,6 +118,32 @@ describe('a download with readers', () => {
     expect(buffer.equals(bytes)).toBe(true)
     const onDisk = isFull ? Buffer.alloc(0) : bytes
     expect((await readFile(download.path)).equals(onDisk)).toBe(true)
+  })
+
+  test.each([
+    ['on the disk', () => start(300_000)],
+    ['in memory', async () => Download.inMemory(join(directory, 'a.part'), 300_000)],
+    ['in memory from where room ends', startInLittleRoom],
+  ])('takes bytes whose memory is used again at once, %s', async (_, begin) => {
+    const bytes = randomBytes(300_000)
+    const download = await begin()
+    const read = readAll(download.open())
+    const lent = Buffer.alloc(50_000)
+    for (let at = 0; at < bytes.length; at += lent.length) {
+      bytes.copy(lent, 0, at)
+      await download.appendLent(lent)
+      lent.fill(0)
+    }
+    download.vouch()
+    expect((await read).equals(bytes)).toBe(true)
+  })
+
+  test('writes no lent bytes beyond the room there is', async () => {
+    const download = await startInLittleRoom()
+    const reader = download.open()
+    for (let at = 0; at < 4; at += 1) await download.appendLent(randomBytes(50_000))
+    expect((await readFile(download.path)).length).toBe(100_000)
+    reader.close()
   })
 
   test.each([
