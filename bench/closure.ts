@@ -63,6 +63,7 @@ async function main(): Promise<void> {
 }
 
 async function measure(directory: string): Promise<{ setting: Setting; results: Results }> {
+  const machine = machineFacts()
   const launcher = flags.apart ? setClientApart() : []
   const loadBefore = Number((loadavg()[0] ?? 0).toFixed(2))
   if (loadBefore > busyLoad) tell(`load average ${loadBefore}: expect noise`)
@@ -90,7 +91,7 @@ async function measure(directory: string): Promise<{ setting: Setting; results: 
   })
   const setting: Setting = {
     date: new Date().toISOString().slice(0, 10),
-    ...{ ...machineFacts(), nginx: await nginxVersion(), nix: await nixVersion() },
+    ...{ ...machine, nginx: await nginxVersion(), nix: await nixVersion() },
     ...{ loadBefore, rounds: Number(flags.rounds), ...wanted, line: checked, closure: facts },
     command: ['npm run bench:closure --', ...process.argv.slice(2)].join(' '),
     largeNarBytes: large.narSize,

@@ -1,4 +1,4 @@
-import { cpus } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { formatSize } from '../src/units.ts'
 import type { Series } from './series.ts'
 import { formatTable } from './table.ts'
@@ -25,7 +25,7 @@ export interface Setting {
 export function machineFacts(): Pick<Setting, 'cpu' | 'cores' | 'node'> {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown CPU',
-    cores: cpus().length,
+    cores: availableParallelism(),
     node: process.versions.node,
   }
 }

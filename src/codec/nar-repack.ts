@@ -88,9 +88,8 @@ export function startRepacker(options: RepackerOptions): Repacker {
       if (!canRepack(request.compression))
         throw new AppError('UNVERIFIABLE', `narwhal does not repack ${request.compression}`)
       const work = { ...request, pack: { level } }
-      const check = pool.begin(work, (chunk) => chunks.push(chunk), {
-        ...{ isAhead, givesAway: true },
-      })
+      const options = { isAhead, givesAway: true }
+      const check = pool.begin(work, (chunk) => chunks.push(chunk), options)
       const chunks = new PackedChunks(
         (bytes) => check.taken(bytes),
         () => check.cancel(),

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { AppError } from '../errors.ts'
 import { KiB, MiB } from '../units.ts'
+import { Changes } from './changes.ts'
 import { DownloadFile, type ReadTarget } from './download-file.ts'
 import type { DownloadRoom } from './download-room.ts'
 import { MemoryWindow } from './memory-window.ts'
@@ -41,7 +42,7 @@ export class Download {
   #state: 'running' | 'vouched' | 'failed' = 'running'
   #error: unknown
   #hasDelivered = false
-  readonly #waiting = new Set<() => void>()
+  readonly #changes = new Changes()
   /** Where each reader is, for the window. */
   readonly #readers = new Set<ReaderPlace>()
   #hadReaders = false
@@ -118,7 +119,7 @@ export class Download {
   /** Says how long the file will be, once an upstream has said it. */
   expect(size: number): void {
     this.#size = size
-    this.#wake()
+    this.#changes.tell()
   }
 
   /**
@@ -173,14 +174,14 @@ export class Download {
     this.#recent = undefined
     this.#size = size
     old?.release()
-    this.#wake()
+    this.#changes.tell()
   }
 
   /** Releases the tail: the bytes are right. */
   vouch(): void {
     this.#state = 'vouched'
     this.#size = this.#written
-    this.#wake()
+    this.#changes.tell()
   }
 
   /** Fails every reader that wants more than it has had. */
@@ -188,7 +189,7 @@ export class Download {
     if (this.#state !== 'running') return
     this.#state = 'failed'
     this.#error = error
-    this.#wake()
+    this.#changes.tell()
   }
 
   /** @throws the system's error; the file is not to be trusted then */
@@ -252,7 +253,7 @@ export class Download {
           }
           if (download.#state === 'vouched') return 0
           place.isWaiting = true
-          await download.#change()
+          await download.#changes.next()
           place.isWaiting = false
         }
       },
@@ -262,7 +263,7 @@ export class Download {
         file?.release()
         download.#readers.delete(place)
         download.#trim()
-        download.#wake()
+        download.#changes.tell()
       },
       isAt: async (path) => (await file?.isAt(path)) ?? false,
     }
@@ -270,7 +271,7 @@ export class Download {
 
   #note(chunk: Uint8Array): void {
     this.#written += chunk.length
-    this.#wake()
+    this.#changes.tell()
   }
 
   /**
@@ -308,7 +309,8 @@ export class Download {
       if (this.#state === 'failed') throw this.#error
       if (this.#readers.size === 0 && this.#hadReaders)
         throw new AppError('CLIENT_GONE', 'nobody is left to pass it on to')
-      if (!(await this.#changeSoon()) && this.#isSomeoneWaiting()) memory.dropOldest()
+      if (!(await this.#changes.nextWithin(patienceMs)) && this.#isSomeoneWaiting())
+        memory.dropOldest()
       this.#trim()
     }
     memory.push(chunk)
@@ -349,7 +351,7 @@ export class Download {
     place.position = position
     if (this.#memory) {
       this.#trim()
-      this.#wake()
+      this.#changes.tell()
     }
   }
 
@@ -372,28 +374,6 @@ export class Download {
     if (this.#state === 'vouched') return this.#written
     const end = this.#size ?? this.#written
     return Math.min(this.#written, end - withheldBytes)
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.add(resolve))
-  }
-
-  /** @returns false when nothing changed for as long as a reader may make others wait */
-  async #changeSoon(): Promise<boolean> {
-    const patience = Promise.withResolvers<boolean>()
-    const timer = setTimeout(patience.resolve, patienceMs, false)
-    const change = this.#change().then(() => true)
-    try {
-      return await Promise.race([change, patience.promise])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  #wake(): void {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const resume of waiting) resume()
   }
 }
 
