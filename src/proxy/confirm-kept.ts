@@ -1,9 +1,10 @@
 import type { NarChecker } from '../codec/nar-check.ts'
 import { formatHash } from '../nix/hash.ts'
 import type { Disk } from '../store/disk.ts'
+import { infoOf } from '../store/record-info.ts'
 import type { NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
-import { infoOf, narHashText } from './hand-out.ts'
+import { narHashText } from './hand-out.ts'
 import type { Narinfos } from './narinfos.ts'
 
 export interface ConfirmTools extends Keepers {

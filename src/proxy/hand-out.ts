@@ -1,5 +1,5 @@
 import { formatHash } from '../nix/hash.ts'
-import { type NarInfo, parseNarInfo, printNarInfo } from '../nix/narinfo.ts'
+import { type NarInfo, printNarInfo } from '../nix/narinfo.ts'
 import { narFileOf } from '../policy/nar-file.ts'
 import type { NarinfoRecord } from '../store/sqlite-index.ts'
 
@@ -16,11 +16,6 @@ export function handOut(info: NarInfo, upstream: string): NarinfoRecord {
     upstream,
     upstreamUrl: info.url,
   }
-}
-
-/** What a record's text says. */
-export function infoOf(record: NarinfoRecord): NarInfo {
-  return parseNarInfo(record.text)
 }
 
 /** The one way NarHashes are written where they are kept and compared. */

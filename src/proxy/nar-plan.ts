@@ -11,11 +11,11 @@ import {
   repackedFileOf,
 } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
+import { infoOf } from '../store/record-info.ts'
 import { asOriginal } from '../store/repacked.ts'
 import type { NarinfoRecord } from '../store/sqlite-index.ts'
 import type { Log } from '../telemetry.ts'
 import { askOne } from './ask-upstreams.ts'
-import { infoOf } from './hand-out.ts'
 import type { Narinfos } from './narinfos.ts'
 import type { Prospects } from './prospects.ts'
 import type { Upstream } from './upstream.ts'

@@ -5,12 +5,12 @@ import { messageOf } from '../errors.ts'
 import { type NarFile, parseNarFile, repackedFileOf } from '../policy/nar-file.ts'
 import type { Disk } from '../store/disk.ts'
 import type { NarReader } from '../store/nar-reader.ts'
+import { infoOf } from '../store/record-info.ts'
 import type { Log } from '../telemetry.ts'
 import { carryOut } from './carry-out.ts'
 import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
 import { Confirmations } from './confirmations.ts'
-import { infoOf } from './hand-out.ts'
 import { Lanes } from './lanes.ts'
 import { mendingReader } from './mending-reader.ts'
 import { knownPlan, type NarPlan, planNar, planRepack } from './nar-plan.ts'
@@ -84,6 +84,9 @@ export type NotRepacked =
   /** Its zstd form is here; a crash or another upstream's narinfo had come between. */
   | 'made before'
 
+/** So long after two NARs were fetched at once, whoever fetches one will soon fetch more. */
+const crowdMs = 1_000
+
 /** Zstd forms made at once for clients that wait: each holds a decoder, and waits for its original. */
 const maxRepacking = 4
 
@@ -102,6 +105,7 @@ export class Nars {
   readonly #repackLimit = pLimit(maxRepacking)
   #fetching = 0
   #fetchedAt = Number.NEGATIVE_INFINITY
+  #crowdedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: NarsOptions) {
     this.#options = options
@@ -326,12 +330,18 @@ export class Nars {
     const work = () => this.#run(plan, run, pace)
     const isFetch = Number(plan.original === undefined)
     this.#fetching += isFetch
+    if (this.#fetching > 1) this.#crowdedAt = performance.now()
     run.done = (isAhead ? work() : takeTurn(limit, run.signal, work)).finally(() => {
       this.#fetching -= isFetch
       if (isFetch) this.#fetchedAt = performance.now()
     })
     this.#runs.set(name, run)
     return run
+  }
+
+  /** True when the one NAR that is fetched is not one of many: between two of them there are gaps. */
+  #isAlone(): boolean {
+    return this.#fetching === 1 && performance.now() - this.#crowdedAt >= crowdMs
   }
 
   /** Opens a file, and tells when all of it is here. */
@@ -348,7 +358,7 @@ export class Nars {
       quarantine: this.#quarantine,
       lanes: this.#lanes,
       confirmations: this.#confirmations,
-      isAlone: () => this.#fetching === 1,
+      isAlone: () => this.#isAlone(),
       open: (file) => this.#openOriginal(file),
       pace,
     }).finally(() => {

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts'
 import type { Disk } from '../store/disk.ts'
 import type { Reservation } from '../store/disk-room.ts'
-import { infoOf } from './hand-out.ts'
+import { infoOf } from '../store/record-info.ts'
 import type { NarPlan } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { spareRoom } from './prefetch-room.ts'

@@ -141,7 +141,10 @@ export class Disk {
    * @returns a record without upstream when it was only in `cache/`
    */
   async narinfo(hash: StoreHash): Promise<NarinfoRecord | undefined> {
-    return this.#index.narinfo(hash) ?? (await readNarinfo(this.layout, hash))
+    const known = this.#index.narinfo(hash)
+    // Nearly every narinfo that is asked of an upstream: see openNar.
+    if (known || !existsSync(this.layout.narinfo(hash))) return known
+    return readNarinfo(this.layout, hash)
   }
 
   /** The narinfos that lead to this NAR file; where it was checked, those first that it fits. */

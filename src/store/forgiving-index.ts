@@ -2,9 +2,11 @@ import { existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { LRUCache } from 'lru-cache'
 import { messageOf } from '../errors.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import type { Log } from '../telemetry.ts'
+import { MiB } from '../units.ts'
 import { syncDirectoryNow, syncFile } from './durable.ts'
 import { IndexChanges } from './index-changes.ts'
 import { facts } from './index-schema.ts'
@@ -24,6 +26,8 @@ const complainEveryMs = 60_000
  * `cache/` is read anew anyway, and a narinfo without its NAR is asked for again.
  */
 const commitEveryMs = 100
+/** Characters of narinfos read or written last that are at hand: a path is looked up ten times while it is fetched. */
+const maxRecent = MiB
 
 /**
  * The index, which no request may fail for: everything in it can be found again. What it cannot
@@ -42,6 +46,12 @@ export class ForgivingIndex {
   #commit: NodeJS.Timeout | undefined
   /** Narinfos whose row waits for the next commit. */
   readonly #uncommitted = new Set<StoreHash>()
+  /** What the index says of narinfos read or written last; nothing where that may not be so. */
+  readonly #recent = new LRUCache<StoreHash, NarinfoEntry>({
+    maxSize: maxRecent,
+    sizeCalculation: ({ text, original }) =>
+      1 + (text ?? '').length + (original?.text ?? '').length,
+  })
 
   private constructor(path: string, log: Log, isReadOnly: boolean) {
     this.#path = path
@@ -129,6 +139,7 @@ export class ForgivingIndex {
     }
     const live = this.#index
     if (!changes || changes !== this.#changes || !live) return undefined
+    this.#recent.clear()
     // In one step from here on, so that no request meets an index that is not there.
     const rest = changes.take(live, changes.count)
     this.#changes = undefined
@@ -150,7 +161,7 @@ export class ForgivingIndex {
   /** @returns undefined also for one whose text stands in `cache/` only */
   narinfo(hash: StoreHash): NarinfoRecord | undefined {
     const entry = this.entry(hash)
-    return entry?.text === undefined ? undefined : { ...entry, text: entry.text }
+    return entry && hasText(entry) ? entry : undefined
   }
 
   /** True when it misses nothing, and has the same of this path. */
@@ -159,8 +170,13 @@ export class ForgivingIndex {
     return isDeepStrictEqual(this.narinfo(record.hash), record)
   }
 
+  /** @returns the same object for as long as nothing changes of it, nearly always */
   entry(hash: StoreHash): NarinfoEntry | undefined {
-    return this.#try((index) => index.entry(hash))
+    const recent = this.#recent.get(hash)
+    if (recent) return recent
+    const entry = this.#try((index) => index.entry(hash))
+    if (entry) this.#recent.set(hash, entry)
+    return entry
   }
 
   hashesOfFile(file: string): StoreHash[] {
@@ -173,17 +189,20 @@ export class ForgivingIndex {
 
   putNarinfo(record: NarinfoRecord): void {
     this.#changes?.noteNarinfo(record.hash)
+    this.#recent.delete(record.hash)
     this.#write((index) => index.putNarinfo(record))
     this.#uncommitted.add(record.hash)
   }
 
   addNarinfo(record: NarinfoEntry): void {
     this.#changes?.noteNarinfo(record.hash)
+    this.#recent.delete(record.hash)
     this.#write((index) => index.addNarinfo(record))
   }
 
   deleteNarinfo(hash: StoreHash): void {
     this.#changes?.noteNarinfo(hash)
+    this.#recent.delete(hash)
     this.#write((index) => index.deleteNarinfo(hash))
   }
 
@@ -296,6 +315,7 @@ export class ForgivingIndex {
       return work(index)
     } catch (error) {
       this.#isInStep = false
+      this.#recent.clear() // SQLite may have rolled a whole batch back
       const isLost = isLostIndex(error)
       this.#complain(isLost ? 'is lost and will be rebuilt' : 'cannot be used now', error)
       if (isLost && this.#index === index) this.#replace(index)
@@ -339,6 +359,10 @@ export class ForgivingIndex {
     this.#complainedAt = now
     this.#log.warn({ code: 'INDEX_LOST' }, `the index ${what}: ${messageOf(error)}`)
   }
+}
+
+function hasText(entry: NarinfoEntry): entry is NarinfoRecord {
+  return entry.text !== undefined
 }
 
 /** @returns undefined when there is none, or none that can be read without mending it first */

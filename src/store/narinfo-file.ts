@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatHash } from '../nix/hash.ts'
-import { parseNarInfo } from '../nix/narinfo.ts'
 import type { StoreHash } from '../nix/store-path.ts'
 import { writeWhole } from './durable.ts'
 import type { Layout } from './layout.ts'
+import { infoOf } from './record-info.ts'
 import { parseOrSkip } from './scan-cache.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
 
@@ -43,7 +43,7 @@ export async function writeNarinfo(layout: Layout, { hash, text }: NarinfoRecord
 
 /** How long narinfos say their NAR file is. No signature covers that: one that lies makes no other wrong. */
 export function sizesPromisedBy(narinfos: readonly NarinfoRecord[]): number[] {
-  return narinfos.flatMap(({ text }) => parseNarInfo(text).fileSize ?? [])
+  return narinfos.flatMap((record) => infoOf(record).fileSize ?? [])
 }
 
 /** Narinfos that lead to the same file, those first that say the NarHash it was checked against. */
@@ -51,7 +51,7 @@ export function fittingFirst(
   narinfos: readonly NarinfoRecord[],
   checked: string | undefined,
 ): NarinfoRecord[] {
-  const fits = ({ text }: NarinfoRecord) => formatHash(parseNarInfo(text).narHash) === checked
+  const fits = (record: NarinfoRecord) => formatHash(infoOf(record).narHash) === checked
   return narinfos.toSorted((a, b) => Number(fits(b)) - Number(fits(a)))
 }
 

@@ -1,5 +1,6 @@
 import type { Hash } from '../nix/hash.ts'
-import { parseNarInfo, printNarInfo } from '../nix/narinfo.ts'
+import { printNarInfo } from '../nix/narinfo.ts'
+import { infoOf } from './record-info.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
 
 /** The zstd form of a NAR. */
@@ -16,8 +17,9 @@ export interface RepackedNar {
  */
 export function asRepacked(record: NarinfoRecord, nar: RepackedNar): NarinfoRecord {
   const { file, fileHash, fileSize } = nar
-  const { text, file: originalFile } = asOriginal(record)
-  const info = parseNarInfo(text)
+  const offered = asOriginal(record)
+  const { text, file: originalFile } = offered
+  const info = infoOf(offered)
   return {
     ...record,
     text: printNarInfo({ ...info, url: `nar/${file}`, compression: 'zstd', fileHash, fileSize }),
@@ -39,7 +41,7 @@ export function asOriginal(record: NarinfoRecord): NarinfoRecord {
  */
 export function inStepWith(before: NarinfoRecord | undefined, fresh: NarinfoRecord): NarinfoRecord {
   if (before?.original?.file !== fresh.file) return fresh
-  const { fileHash, fileSize } = parseNarInfo(before.text)
+  const { fileHash, fileSize } = infoOf(before)
   if (!fileHash || fileSize === undefined) return fresh
   return asRepacked(fresh, { file: before.file, fileHash, fileSize })
 }

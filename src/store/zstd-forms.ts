@@ -1,9 +1,9 @@
 import { formatHash } from '../nix/hash.ts'
-import { parseNarInfo } from '../nix/narinfo.ts'
 import type { Disk } from './disk.ts'
 import type { Download } from './download.ts'
 import type { ForgivingIndex } from './forgiving-index.ts'
 import type { Origin } from './origin.ts'
+import { infoOf } from './record-info.ts'
 import { asRepacked, type RepackedNar } from './repacked.ts'
 import type { NarinfoRecord } from './sqlite-index.ts'
 import type { Turns } from './turns.ts'
@@ -70,7 +70,7 @@ export class ZstdForms {
     return turns.take(original, async () => {
       const records = disk
         .narinfosOfFile(original)
-        .filter(({ text }) => narHashOf(text) === narHash)
+        .filter((record) => narHashOf(record) === narHash)
         .map((record) => asRepacked(record, nar))
       // A path that was deleted meanwhile leaves nothing that is never evicted.
       const isOrigin = records.length > 0 && (await origin.markLike(nar.file, original))
@@ -160,10 +160,10 @@ export class ZstdForms {
     const checked = index.nar(file)?.narHash
     return disk
       .narinfosOfFile(file)
-      .some(({ text }) => checked === undefined || narHashOf(text) === checked)
+      .some((record) => checked === undefined || narHashOf(record) === checked)
   }
 }
 
-function narHashOf(text: string): string {
-  return formatHash(parseNarInfo(text).narHash)
+function narHashOf(record: NarinfoRecord): string {
+  return formatHash(infoOf(record).narHash)
 }
