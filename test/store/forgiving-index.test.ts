@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { StoreHash } from '../../src/nix/store-path.ts'
 import { ForgivingIndex } from '../../src/store/forgiving-index.ts'
 import { silentLog } from '../../src/telemetry.ts'
@@ -61,4 +61,42 @@ test('closing commits', async () => {
   index.putNarinfo(recordOf(1))
   index.close(true)
   expect(committed()).toBe(1)
+})
+
+describe('a narinfo that was looked up', () => {
+  const record = recordOf(1)
+  const { hash } = record
+
+  test('is the same object until something changes of it', async () => {
+    const { index } = await openIndex()
+    index.putNarinfo(record)
+    const before = index.narinfo(hash)
+    expect(index.narinfo(hash)).toBe(before)
+    index.putNarinfo({ ...record, text: 'another' })
+    expect(index.narinfo(hash)?.text).toBe('another')
+    index.deleteNarinfo(hash)
+    expect(index.narinfo(hash)).toBeUndefined()
+  })
+
+  test('is known no more when the step that wrote it is undone', async () => {
+    const { index } = await openIndex()
+    index.transaction(() => {
+      index.putNarinfo(record)
+      expect(index.narinfo(hash)?.text).toBe(record.text)
+      throw new Error('no')
+    })
+    expect(index.narinfo(hash)).toBeUndefined()
+  })
+
+  test('stays what it was where another could not be written', async () => {
+    const { index, path } = await openIndex()
+    index.putNarinfo(record)
+    index.commit()
+    const other = new DatabaseSync(path)
+    atTestEnd(() => other.close())
+    other.exec('BEGIN IMMEDIATE')
+    index.putNarinfo({ ...record, text: 'another' })
+    other.exec('ROLLBACK')
+    expect(index.narinfo(hash)?.text).toBe(record.text)
+  })
 })
