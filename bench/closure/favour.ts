@@ -12,7 +12,17 @@ export function ahead(role: keyof typeof nice): readonly string[] {
   return process.getuid?.() === 0 ? ['nice', '-n', String(nice[role])] : []
 }
 
-/** The same for a process that runs already and has no other threads yet that matter. */
+/**
+ * The words before the command line of a client whose own time is not measured: it gets what all
+ * others leave. Where the kernel shares the processor among sessions first (sched(7), autogroups),
+ * that must be said of its session.
+ */
+export function behind(): readonly string[] {
+  const script = '{ echo 19 > /proc/self/autogroup; } 2>/dev/null; exec chrt --idle 0 "$@"'
+  return ['sh', '-c', script, 'sh']
+}
+
+/** Lets a process go before others as `world` that runs already and has no other threads yet that matter. */
 export function favour(pid: number | undefined): void {
   try {
     if (pid !== undefined) setPriority(pid, nice.world)

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { askChild } from './ask-child.ts'
 import { awaitRecompressed } from './await-recompressed.ts'
-import { favour } from './favour.ts'
+import { behind, favour } from './favour.ts'
 import { runNix } from './nix-run.ts'
 import { percentile } from './percentile.ts'
 import type { HotRun } from './results.ts'
@@ -47,7 +47,9 @@ export async function runHot(options: HotRunOptions): Promise<HotRun> {
     await takeP99Ms()
     await delay(quietSeconds * 1000, undefined, { signal })
     const quietP99Ms = await takeP99Ms()
-    await runNix('realise', { ...options, url: stage.url })
+    // What its unpacking takes from the proxy is nothing that the proxy does.
+    const launcher = [...options.launcher, ...behind()]
+    await runNix('realise', { ...options, launcher, url: stage.url })
     if (stage.contestant === 'narwhal') await awaitRecompressed(stage.url, signal)
     return { contestant: stage.contestant, quietP99Ms, busyP99Ms: await takeP99Ms() }
   } finally {

@@ -4,6 +4,9 @@ import type { MachineFile } from './allot-files.ts'
 
 /** What builds in a chroot store can see of this machine, see test/support/nix-home.ts. */
 const roots = ['/usr/lib', '/usr/bin', '/usr/share']
+/** Builds are another user's: what everybody may read, in directories everybody may enter. */
+const publicRead = 0o004
+const publicEnter = 0o001
 /** Other names would need quoting in the recipe that copies them. */
 const plainPath = /^[\w@%+=:,./-]+$/
 
@@ -17,8 +20,7 @@ export function findMachineFiles(): MachineFile[] {
   for (const root of roots)
     for (const path of regularFiles(root)) {
       const { dev, ino, size, mode } = statSync(path)
-      const isPublic = (mode & 0o004) !== 0
-      if (size === 0 || !isPublic || seen.has(`${dev} ${ino}`)) continue
+      if (size === 0 || !(mode & publicRead) || seen.has(`${dev} ${ino}`)) continue
       seen.add(`${dev} ${ino}`)
       files.push({ path, bytes: size })
     }
@@ -31,7 +33,7 @@ function* regularFiles(directory: string): Generator<string> {
   for (const entry of entries) {
     const path = join(directory, entry.name)
     if (!plainPath.test(path)) continue
-    if (entry.isDirectory()) yield* regularFiles(path)
-    else if (entry.isFile()) yield path
+    if (entry.isFile()) yield path
+    else if (entry.isDirectory() && statSync(path).mode & publicEnter) yield* regularFiles(path)
   }
 }

@@ -18,12 +18,14 @@ export interface Stage extends AsyncDisposable {
 }
 
 export interface StageOptions {
-  /** For the proxies' caches; one of its own is made in it and gone afterwards. */
+  /** For the proxies' caches and the stores of clients; what is made in it is gone afterwards. */
   readonly directory: string
   readonly upstreamUrl: string
   readonly publicKey: string
-  /** Store paths that the proxy warms up with. */
-  readonly warmUpPaths: readonly string[]
+  /** A store path whose closure the proxy warms up with. */
+  readonly warmUpRoot: string
+  /** Words before the client's command line. */
+  readonly launcher: readonly string[]
   readonly signal: AbortSignal
 }
 
@@ -42,7 +44,7 @@ export async function openStage(contestant: Contestant, options: StageOptions): 
   try {
     const server = await startServer(contestant, directory, options)
     const prepare = async () => {
-      await warmUp(server.url, options.warmUpPaths, options.signal)
+      await warmUp({ ...options, url: server.url, root: options.warmUpRoot })
       // A client comes to a proxy that has nothing left to do.
       if (contestant === 'narwhal') await awaitRecompressed(server.url, options.signal)
     }

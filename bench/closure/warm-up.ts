@@ -1,33 +1,17 @@
-import { Agent } from 'node:http'
-import { parseNarInfo } from '../../src/nix/narinfo.ts'
-import { parseStorePath } from '../../src/nix/store-path.ts'
-import { download } from './download.ts'
+import { type NixOptions, runNix } from './nix-run.ts'
 
-/**
- * Another client than Nix, whose wishes tell a proxy nothing about Nix's. It comes from another
- * loopback address.
- */
+/** Other clients than the one that is measured come from here. */
 export const otherAddress = '127.0.0.2'
 
 /**
- * Lets a proxy fetch and serve some paths that are measured nowhere: a proxy that has run for days
- * has its code compiled, its threads started and its connections open, and only its cache is cold.
+ * Lets a client fetch some paths through a proxy that are measured nowhere: a proxy that has run for
+ * days has its code compiled, its threads started and its connections open, and only its cache is
+ * cold. The client is a real one, so that all of that code has run, and has a name of its own, so
+ * that what the proxy learns of it says nothing about the one that is measured.
  */
-export async function warmUp(
-  url: string,
-  paths: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 8, localAddress: otherAddress })
-  const fetchPath = async (path: string) => {
-    const { hash } = parseStorePath(path, '/nix/store')
-    const narinfo = `${url}/${hash}.narinfo`
-    const { text } = await download(narinfo, { agent, signal, wantsText: true })
-    await download(`${url}/${parseNarInfo(text).url}`, { agent, signal })
-  }
-  try {
-    await Promise.all(paths.map(fetchPath))
-  } finally {
-    agent.destroy()
-  }
+export async function warmUp(options: NixOptions): Promise<void> {
+  const url = new URL(options.url)
+  url.username = 'another'
+  url.password = 'client'
+  await runNix('realise', { ...options, url: url.href.replace(/\/$/, '') })
 }
