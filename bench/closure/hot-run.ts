@@ -8,7 +8,6 @@ import { runNix } from './nix-run.ts'
 import { percentile } from './percentile.ts'
 import type { HotRun } from './results.ts'
 import type { Stage } from './stage.ts'
-import { otherAddress } from './warm-up.ts'
 
 export interface ProbeSetting {
   readonly url: string
@@ -30,6 +29,8 @@ export interface HotRunOptions {
 
 const probe = fileURLToPath(new URL('hot-probe.ts', import.meta.url))
 const quietSeconds = 5
+/** Another loopback address makes the probe another client than the one that fetches the closure. */
+const otherAddress = '127.0.0.2'
 
 /**
  * Asks for a narinfo that the proxy has in memory, 200 times a second, first alone, then while a

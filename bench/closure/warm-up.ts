@@ -1,8 +1,5 @@
 import { type NixOptions, runNix } from './nix-run.ts'
 
-/** Other clients than the one that is measured come from here. */
-export const otherAddress = '127.0.0.2'
-
 /**
  * Lets a client fetch some paths through a proxy that are measured nowhere: a proxy that has run for
  * days has its code compiled, its threads started and its connections open, and only its cache is
