@@ -26,11 +26,14 @@ export interface Insight {
  * Nix asks for a path's NAR only once all paths it refers to are valid on its side. So what lies in
  * the closure of a path asked for, and was not asked for itself, is there already. `nix copy` asks
  * for the narinfos of all of a closure but for the NARs of what is missing, one by one in the order
- * given here: what it has passed over is there, too. A client that goes back is none of that kind,
- * and everything may still come.
+ * given here: what it has passed over is there, too. A client that goes back is none of that kind:
+ * everything may still come, and as it fetches many at once, what refers to nothing comes first, then
+ * what refers only to that, and so on.
  */
 export class NarForecast {
   readonly #wants: readonly Want[]
+  /** The same, by the length of the longest chain of references below them. */
+  readonly #byHeight: readonly Want[]
   readonly #byHash = new Map<StoreHash, Want>()
   readonly #byFile = new Map<string, Want>()
   /** The furthest place asked for. */
@@ -51,6 +54,7 @@ export class NarForecast {
       if (!this.#byFile.has(want.path.file)) this.#byFile.set(want.path.file, want)
       if (want.state === 'asked') this.#furthest = want.place
     }
+    this.#byHeight = sortByHeight(this.#wants, this.#byHash)
     this.#isOrderly = before ? before.#isOrderly : true
     this.#cursor = this.#isOrderly ? this.#furthest + 1 : 0
   }
@@ -61,8 +65,9 @@ export class NarForecast {
 
   /** The one the client is likely to ask for next of those that are open. */
   next(): PathFacts | undefined {
-    while (this.#cursor < this.#wants.length) {
-      const want = this.#wants[this.#cursor] as Want
+    const wants = this.#isOrderly ? this.#wants : this.#byHeight
+    while (this.#cursor < wants.length) {
+      const want = wants[this.#cursor] as Want
       if (want.state === 'open') return want.path
       this.#cursor += 1
     }
@@ -126,4 +131,14 @@ export class NarForecast {
     }
     return there
   }
+}
+
+/** @param wants references first */
+function sortByHeight(wants: readonly Want[], byHash: ReadonlyMap<StoreHash, Want>): Want[] {
+  const heights: number[] = []
+  for (const { path } of wants) {
+    const below = path.references.map((hash) => heights[byHash.get(hash)?.place ?? -1] ?? 0)
+    heights.push(1 + Math.max(0, ...below))
+  }
+  return wants.toSorted((a, b) => (heights[a.place] as number) - (heights[b.place] as number))
 }

@@ -20,6 +20,8 @@ export interface WorkTools
   readonly repackLevel: number
   readonly storeDir: string
   readonly confirmations: Confirmations
+  /** Has a NAR that is here given its place at a time when that keeps nobody waiting. */
+  readonly keep: (publish: () => Promise<void>) => Promise<void>
   /** Opens another file: the original that a zstd form is made of. */
   readonly open: (file: NarFile) => ReturnType<RepackTools['open']>
   /** Waited for before each piece that is packed anew, until a client waits for it. */
@@ -52,7 +54,10 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
     const filled = await getBytes(plan, tools)
     const { late } = filled
     if (await download.canBeKept()) {
-      await publishNar(plan, { download, ...filled }, tools)
+      run.arrive()
+      const publish = () => publishNar(plan, { download, ...filled }, tools)
+      // A verdict to come, or who has it packed anew, counts on its place.
+      await (late || plan.original ? publish() : tools.keep(publish))
       run.isKept = true
       if (late) void confirmations.now(file, () => settleLate(file, late, tools))
       log.info(fetchedFields(plan, download.written, started), 'fetched a NAR')

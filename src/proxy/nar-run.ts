@@ -34,6 +34,8 @@ export class NarRun {
   readonly #abandon = new AbortController()
   readonly #waits: ClientWaits
   readonly #joined = Promise.withResolvers<void>()
+  readonly #arrived = Promise.withResolvers<void>()
+  #hasArrived = false
   #isAhead: boolean
 
   constructor(download: Download, { waits, isAhead, signal }: NarRunOptions) {
@@ -59,6 +61,22 @@ export class NarRun {
     return this.#joined.promise
   }
 
+  /** True once all of it is here and right: it may wait for its place in `cache/`, but not end. */
+  get hasArrived(): boolean {
+    return this.#hasArrived
+  }
+
+  /** Settles when all of it is here and right; never where that does not come to pass. */
+  get arrived(): Promise<void> {
+    return this.#arrived.promise
+  }
+
+  /** Notes that all of it is here and right. */
+  arrive(): void {
+    this.#hasArrived = true
+    this.#arrived.resolve()
+  }
+
   /** Opens a reader; when the last one leaves, the download goes on only if most of it is done. */
   follow(): NarReader {
     this.#isAhead = false
@@ -80,12 +98,12 @@ export class NarRun {
   }
 
   /**
-   * Ends it, unless a client waits for it.
+   * Ends it, unless a client waits for it or all of it is here.
    *
    * @returns true when it is over
    */
   giveUp(): boolean {
-    if (this.#isAhead) this.#abandon.abort()
+    if (this.#isAhead && !this.#hasArrived) this.#abandon.abort()
     return this.isOver
   }
 

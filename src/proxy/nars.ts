@@ -12,6 +12,7 @@ import { ClientWaits } from './client-waits.ts'
 import { confirmKept } from './confirm-kept.ts'
 import { Confirmations } from './confirmations.ts'
 import { Lanes } from './lanes.ts'
+import { Lull } from './lull.ts'
 import { mendingReader } from './mending-reader.ts'
 import { knownPlan, type NarPlan, planNar, planRepack } from './nar-plan.ts'
 import { NarRun } from './nar-run.ts'
@@ -103,6 +104,7 @@ export class Nars {
   readonly #confirmations: Confirmations
   readonly #openAhead: OpenAhead
   readonly #repackLimit = pLimit(maxRepacking)
+  readonly #lull: Lull
   #fetching = 0
   #fetchedAt = Number.NEGATIVE_INFINITY
   #crowdedAt = Number.NEGATIVE_INFINITY
@@ -110,6 +112,7 @@ export class Nars {
   constructor(options: NarsOptions) {
     this.#options = options
     this.#limit = pLimit(options.maxDownloads)
+    this.#lull = new Lull(() => this.idleMs, options.signal)
     this.#openAhead = new OpenAhead(options.disk, () => performance.now())
     this.#confirmations = new Confirmations(
       () => this.#fetching === 0 && options.checker.load === 0,
@@ -118,7 +121,7 @@ export class Nars {
     )
   }
 
-  /** Downloads that run or wait for their turn. */
+  /** Downloads that run, wait for their turn, or are here and wait for their place in `cache/`. */
   inProgress(): DownloadProgress[] {
     return [...this.#runs].map(([file, { download }]) => ({
       file,
@@ -161,6 +164,7 @@ export class Nars {
   async open(file: NarFile): Promise<OpenNar | undefined> {
     const { disk } = this.#options
     this.#confirmations.asked()
+    this.#lull.asked()
     const running = await this.#running(file.name)
     if (running)
       return { reader: this.#mending(file, running.follow()), origin: 'download', isShared: true }
@@ -327,27 +331,37 @@ export class Nars {
     const run = new NarRun(download, { waits: this.#waits, isAhead, signal })
     // What is fetched ahead waits for its turn elsewhere: it must not take one from a client.
     const limit = plan.original ? this.#repackLimit : this.#limit
-    const work = () => this.#run(plan, run, pace)
+    let whole = Promise.resolve()
+    const fetch = () => {
+      whole = this.#run(plan, run, pace)
+      return Promise.race([whole, run.arrived])
+    }
     const isFetch = Number(plan.original === undefined)
     this.#fetching += isFetch
     if (this.#fetching > 1) this.#crowdedAt = performance.now()
-    run.done = (isAhead ? work() : takeTurn(limit, run.signal, work)).finally(() => {
+    const fetched = (isAhead ? fetch() : takeTurn(limit, run.signal, fetch)).finally(() => {
       this.#fetching -= isFetch
       if (isFetch) this.#fetchedAt = performance.now()
     })
+    run.done = fetched.then(() => whole)
     this.#runs.set(name, run)
     return run
   }
 
-  /** True when the one NAR that is fetched is not one of many: between two of them there are gaps. */
-  #isAlone(): boolean {
-    return this.#fetching === 1 && performance.now() - this.#crowdedAt >= crowdMs
+  /** True while NARs are fetched many at once: between two of them there are gaps. */
+  get #isCrowd(): boolean {
+    return performance.now() - this.#crowdedAt < crowdMs
   }
 
-  /** Opens a file, and tells when all of it is here. */
+  /** True when the one NAR that is fetched is not one of many. */
+  #isAlone(): boolean {
+    return this.#fetching === 1 && !this.#isCrowd
+  }
+
+  /** Opens a file, and tells when it has its place in `cache/`. */
   async #openOriginal(file: NarFile) {
     const open = await this.open(file)
-    return open && { ...open, arrived: this.#runs.get(file.name)?.done }
+    return open && { ...open, kept: this.#runs.get(file.name)?.done }
   }
 
   async #run(plan: NarPlan, run: NarRun, pace: Pace): Promise<void> {
@@ -359,6 +373,7 @@ export class Nars {
       lanes: this.#lanes,
       confirmations: this.#confirmations,
       isAlone: () => this.#isAlone(),
+      keep: (work) => (this.#isCrowd ? this.#lull.wait(work) : work()),
       open: (file) => this.#openOriginal(file),
       pace,
     }).finally(() => {

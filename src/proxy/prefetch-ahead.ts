@@ -97,9 +97,9 @@ export class AheadNars {
     }
     // It was wasted while it began.
     if (this.#nars.get(nar.file) !== nar && run.isAhead) run.giveUp()
-    void run.done.then(() => {
+    void Promise.race([run.done, run.arrived]).then(() => {
       if (!nar.isRunning) return
-      if (run.isKept) this.#stopRunning(nar)
+      if (run.hasArrived) this.#stopRunning(nar)
       else this.#countWaste(nar)
       onEnd()
     })

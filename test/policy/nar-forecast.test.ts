@@ -84,3 +84,10 @@ describe('a forecast', () => {
     expect(takeAll(forecast)).toBe('c')
   })
 })
+
+test('a client that fetches many at once gets what refers to nothing first, then what refers to that', () => {
+  const forecast = new NarForecast(pathsOf('a', 'b: a', 'c: b c', 'd', 'e: d a', 'f', 'g: c e'))
+  forecast.asked('d.nar')
+  forecast.asked('a.nar')
+  expect(takeAll(forecast)).toBe('f b e c g')
+})

@@ -1,0 +1,72 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
+import { atRest } from '../support/at-rest.ts'
+import { expectNar } from '../support/expect-served.ts'
+import { startFakeUpstream } from '../support/fake-upstream.ts'
+import { startNarwhal } from '../support/narwhal-process.ts'
+import { expectSoundDataDir } from '../support/oracles.ts'
+import { requestRaw } from '../support/raw-http.ts'
+import { syntheticCache } from '../support/synthetic-cache.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const paths = 12
+
+/** A server that a crowd has just fetched all NARs from at once. */
+async function afterCrowd() {
+  const cache = await syntheticCache({ paths, totalBytes: 3_000_000 })
+  const upstream = await startFakeUpstream(cache.directory)
+  const server = await startNarwhal({ upstreams: [upstream.url], trustedKeys: [cache.publicKey] })
+  const expectAll = async () => {
+    const each = cache.infos.map((info) => expectNar(server.url, cache, info))
+    await Promise.all(each)
+  }
+  const kept = async () => (await readdir(join(server.dataDir, 'cache', 'nar'))).sort()
+  for (const { storePath } of cache.infos)
+    expect((await requestRaw(`${server.url}/${storePath.hash}.narinfo`)).status).toBe(200)
+  await expectAll()
+  return { cache, upstream, server, expectAll, kept }
+}
+
+const namesOf = (infos: readonly { readonly url: string }[]) =>
+  infos.map(({ url }) => url.replace('nar/', '')).sort()
+
+test('NARs fetched many at once are served from where they are until clients pause, and kept then', async () => {
+  const { cache, upstream, server, expectAll, kept } = await afterCrowd()
+  const asked = upstream.requests.length
+  for (let times = 0; times < 8; times += 1) {
+    await delay(150)
+    await expectAll()
+    // The first one came alone.
+    expect((await kept()).length).toBeLessThanOrEqual(1)
+  }
+  await atRest(server)
+  expect(await kept()).toEqual(namesOf(cache.infos))
+  await expectAll()
+  expect(upstream.requests.length).toBe(asked)
+  await expectSoundDataDir(server.dataDir)
+})
+
+test('a server that is told to stop meanwhile keeps them first', async () => {
+  const { cache, upstream, server, expectAll, kept } = await afterCrowd()
+  await server.stop()
+  expect(await kept()).toEqual(namesOf(cache.infos))
+  await expectSoundDataDir(server.dataDir)
+  await upstream.down()
+  await server.restart()
+  await expectAll()
+})
+
+test('after kill -9 meanwhile they are still here, and are checked again', async () => {
+  const { upstream, server, expectAll } = await afterCrowd()
+  // The index is written every 100 ms.
+  await delay(250)
+  await server.kill()
+  await upstream.down()
+  await server.restart()
+  await expectAll()
+  await atRest(server)
+  await expectSoundDataDir(server.dataDir)
+})
