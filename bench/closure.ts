@@ -26,6 +26,7 @@ const usage = `npm run bench:closure -- [options]
   --rounds N          rounds (3)
   --rtt MS            round trip to the upstream, in milliseconds (40)
   --bandwidth MBIT    of the line to the upstream, in Mbit/s (1000)
+  --dear              new connections cost what TLS over TCP does: handshakes and slow start
   --paths N           store paths of the closure (301)
   --size SIZE         of the closure, unpacked (500MB)
   --large-nar SIZE    size of the NAR that throughput is measured with (500MB)
@@ -76,7 +77,11 @@ async function measure(directory: string): Promise<{ setting: Setting; results: 
   const closure = await findOrMakeClosure(recipe, directory, tell)
   const facts = await readClosureFacts(closure)
   const large = await readNarInfo(closure, closure.largePath)
-  const wanted = { rttMs: Number(flags.rtt), bytesPerSecond: (Number(flags.bandwidth) * 1e6) / 8 }
+  const wanted = {
+    rttMs: Number(flags.rtt),
+    bytesPerSecond: (Number(flags.bandwidth) * 1e6) / 8,
+    isDear: flags.dear,
+  }
 
   await using upstream = await startNginxFiles(
     closure.cacheDirectory,
@@ -147,6 +152,7 @@ function readFlags() {
           default: memoryDirectory,
         },
         json: { type: 'string' },
+        dear: { type: 'boolean', default: false },
         apart: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -155,8 +161,10 @@ function readFlags() {
     for (const name of ['rounds', 'rtt', 'bandwidth', 'paths', 'seed'] as const)
       if (!(Number(values[name]) >= least[name]))
         throw new Error(`--${name} takes a number from ${least[name]} on, not "${values[name]}"`)
-    if (values.apart && values.write)
-      throw new Error('--write puts figures of the machine as it is into docs/: leave out --apart')
+    if (values.write && (values.apart || values.dear))
+      throw new Error(
+        '--write puts figures of the plain setting into docs/: leave out --apart and --dear',
+      )
     return values
   })
 }

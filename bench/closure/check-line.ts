@@ -1,10 +1,11 @@
 import { Agent } from 'node:http'
+import { MiB } from '../../src/units.ts'
 import { download } from './download.ts'
 
 export interface LineCheck {
   /** A request and its answer on a connection that is open. */
   readonly rttMs: number
-  /** The same on a new connection: two round trips. */
+  /** The same on a new connection: two round trips, or three where connections are dear. */
   readonly firstRequestMs: number
   readonly bytesPerSecond: number
 }
@@ -15,12 +16,15 @@ export interface LineCheckOptions {
   readonly largeUrl: string
   readonly rttMs: number
   readonly bytesPerSecond: number
+  readonly isDear?: boolean
 }
 
 /** Of the bandwidth that was asked for; below it the relay is the bottleneck, not the line. */
 const leastShare = 0.9
 /** So much is fetched each time, at most. */
 const maxSeconds = 1
+/** By then slow start is over, where there is one. */
+const skipBytes = 16 * MiB
 /** The best counts: what else the machine does may slow the reader down, and is not the relay. */
 const tries = 4
 
@@ -50,11 +54,14 @@ export async function checkLine(options: LineCheckOptions): Promise<LineCheck> {
 
 /** Bytes of a second after the first one has come, so that the delay does not count. */
 async function bandwidth(
-  { largeUrl, bytesPerSecond }: LineCheckOptions,
+  { largeUrl, bytesPerSecond, isDear }: LineCheckOptions,
   agent: Agent,
 ): Promise<number> {
   const maxBytes = Math.ceil(bytesPerSecond * maxSeconds)
-  const { bytes, wallMs, firstByteMs } = await download(largeUrl, { agent, maxBytes })
+  const { bytes, wallMs, firstByteMs } = await download(largeUrl, {
+    ...{ agent, maxBytes },
+    skipBytes: isDear ? skipBytes : 0,
+  })
   return (bytes / (wallMs - firstByteMs)) * 1000
 }
 

@@ -10,6 +10,8 @@ export interface LineSetting {
   readonly rttMs: number
   /** In either direction, of all connections together. */
   readonly bytesPerSecond: number
+  /** True where a new connection costs what TLS over TCP does: another round trip, and slow start. */
+  readonly isDear?: boolean
 }
 
 /** What has gone over a line since it was opened. */

@@ -4,14 +4,17 @@
  * connection sends first waits a round trip more, as TCP's handshake would make it. Takes a
  * LineSetting as JSON in its argument; tells LineCounts when asked.
  *
- * What a real line does and this does not: TLS (one or two round trips more for a connection), slow
- * start and congestion control (a new connection has the whole bandwidth at once), lost packets,
- * jitter, and a receive window smaller than 4 MiB. All of it makes a real line slower, and new
- * connections dearer: it spares the client that goes direct and opens many.
+ * Where connections are dear, what TLS 1.3 adds to the handshake is there, and slow start: a new
+ * connection has not the whole bandwidth at once.
+ *
+ * What a real line does and this does not: lost packets and what TCP does about them, jitter, and a
+ * receive window smaller than 4 MiB; and without dear connections, TLS and slow start. All of it makes
+ * a real line slower, and new connections dearer: it spares the client that goes direct and opens many.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { MiB } from '../../src/units.ts'
+import { openCongestionWindow } from './congestion-window.ts'
 import { type Lane, openLane } from './lane.ts'
 import type { LineCounts, LineSetting } from './line.ts'
 
@@ -24,13 +27,15 @@ const lateMs = 5
 
 const setting: LineSetting = JSON.parse(process.argv[2] ?? '{}')
 const oneWayMs = setting.rttMs / 2
+/** TCP's handshake, and that of TLS 1.3. */
+const handshakeMs = (setting.isDear ? 2 : 1) * setting.rttMs
 const there = openLane(setting.bytesPerSecond)
 const back = openLane(setting.bytesPerSecond)
 const counts = { connections: 0, sentBytes: 0, receivedBytes: 0, lateBytes: 0 }
 
 const server = createServer({ noDelay: true, allowHalfOpen: true }, (near) => {
   const far = connect({ port: setting.port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
-  const shakenAtMs = performance.now() + setting.rttMs
+  const shakenAtMs = performance.now() + handshakeMs
   counts.connections += 1
   carry(near, far, { lane: there, notBeforeMs: shakenAtMs, counted: 'sentBytes' })
   carry(far, near, { lane: back, notBeforeMs: shakenAtMs, counted: 'receivedBytes' })
@@ -64,6 +69,10 @@ interface Parcel {
 }
 
 function carry(from: Socket, to: Socket, { lane, notBeforeMs, counted }: Way): void {
+  const window = setting.isDear ? openCongestionWindow(setting.rttMs) : undefined
+  /** What waits for room in the window. */
+  const outbox: (Buffer | undefined)[] = []
+  let sending: NodeJS.Timeout | undefined
   const parcels: Parcel[] = []
   let queuedBytes = 0
   let timer: NodeJS.Timeout | undefined
@@ -71,15 +80,34 @@ function carry(from: Socket, to: Socket, { lane, notBeforeMs, counted }: Way): v
 
   const post = (chunk: Buffer | undefined) => {
     const nowMs = performance.now()
-    const leftAtMs = Math.max(notBeforeMs, lane.send(chunk?.length ?? 0, nowMs))
-    parcels.push({ chunk, dueAtMs: leftAtMs + oneWayMs })
     queuedBytes += chunk?.length ?? 0
-    arm()
+    outbox.push(chunk)
+    if (sending === undefined) send()
     if (queuedBytes > windowBytes) from.pause()
     else if (lane.busyMs(nowMs) > maxBusyMs) {
       from.pause()
       setTimeout(resume, lane.busyMs(nowMs) - maxBusyMs / 2)
     }
+  }
+  const send = () => {
+    sending = undefined
+    const nowMs = performance.now()
+    while (outbox.length > 0) {
+      const chunk = outbox[0]
+      const room = window?.room(nowMs) ?? Number.POSITIVE_INFINITY
+      if (chunk !== undefined && room <= 0) {
+        sending = setTimeout(send, Math.max(0, (window?.nextAckMs ?? nowMs) - nowMs))
+        break
+      }
+      const piece = chunk?.subarray(0, room)
+      const bytes = piece?.length ?? 0
+      const leftAtMs = Math.max(notBeforeMs, lane.send(bytes, nowMs))
+      window?.sent(bytes, leftAtMs, leftAtMs + setting.rttMs)
+      parcels.push({ chunk: piece, dueAtMs: leftAtMs + oneWayMs })
+      if (bytes === (chunk?.length ?? 0)) outbox.shift()
+      else outbox[0] = chunk?.subarray(bytes)
+    }
+    arm()
   }
   const resume = () => {
     if (queuedBytes > windowBytes) return

@@ -19,6 +19,8 @@ export interface Setting {
   readonly rounds: number
   readonly rttMs: number
   readonly bytesPerSecond: number
+  /** True where new connections cost what TLS over TCP does. */
+  readonly isDear: boolean
   readonly line: LineCheck
   readonly closure: ClosureFacts
   readonly largeNarBytes: number
@@ -50,7 +52,7 @@ function formatSetting(setting: Setting): string {
     `load average ${setting.loadBefore} before${busy}. \`${setting.command}\`, rounds: ${setting.rounds}.`,
     `Closure: ${closure.paths} store paths in ${closure.layers} layers, ${formatSize(closure.narBytes)} unpacked,`,
     `${formatSize(closure.fileBytes)} in xz; the median path has ${formatSize(closure.medianNarBytes)}, the biggest ${formatSize(closure.largestNarBytes)}.`,
-    `Large NAR: ${formatSize(setting.largeNarBytes)}. Line: ${setting.rttMs} ms and ${mbit(setting.bytesPerSecond)} Mbit/s;`,
+    `Large NAR: ${formatSize(setting.largeNarBytes)}. Line: ${setting.rttMs} ms and ${mbit(setting.bytesPerSecond)} Mbit/s${setting.isDear ? ', with TLS and slow start' : ''};`,
     `measured: ${line.rttMs.toFixed(1)} ms, ${line.firstRequestMs.toFixed(1)} ms on a new connection, ${mbit(line.bytesPerSecond)} Mbit/s.`,
   ].join('\n')
 }

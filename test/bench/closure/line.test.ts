@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { checkLine } from '../../../bench/closure/check-line.ts'
 import { download } from '../../../bench/closure/download.ts'
-import { type Line, openLine } from '../../../bench/closure/line.ts'
+import { type Line, type LineSetting, openLine } from '../../../bench/closure/line.ts'
 import { atTestEnd } from '../../support/at-test-end.ts'
 
 const body = Buffer.alloc(400_000, 'x')
 
 /** A line before a server with a small /nix-cache-info; whatever else is asked for is the body. */
-async function lineToServer(setting: { rttMs: number; bytesPerSecond: number }): Promise<Line> {
+async function lineToServer(setting: Omit<LineSetting, 'port'>): Promise<Line> {
   const answer = (path?: string) => (path === '/nix-cache-info' ? 'small' : body)
   const server = createServer((request, response) => response.end(answer(request.url)))
   server.listen(0, '127.0.0.1')
@@ -47,6 +47,18 @@ test('an answer takes a round trip', async () => {
 test('the first answer on a connection takes two', async () => {
   const line = await lineToServer({ rttMs: 100, bytesPerSecond: 1e9 })
   expect(await quickestMs(line.url, oneConnection)).toBeGreaterThan(198)
+})
+
+test('where connections are dear, the first takes three, and what is long some more', async () => {
+  const line = await lineToServer({ rttMs: 100, bytesPerSecond: 1e9, isDear: true })
+  expect(await quickestMs(line.url, oneConnection)).toBeGreaterThan(298)
+  const agent = oneConnection()
+  const first = await download(line.url, { agent })
+  expect(first.bytes).toBe(body.length)
+  // 14, 28, 57, 113 and 226 KiB: the fifth window has the last of 391.
+  expect(first.wallMs).toBeGreaterThan(698)
+  const second = await download(line.url, { agent })
+  expect(second.wallMs).toBeLessThan(first.wallMs - 400)
 })
 
 test('all connections share the bandwidth, and no byte is lost', async () => {
