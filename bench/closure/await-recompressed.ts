@@ -31,20 +31,23 @@ export async function awaitRecompressed(
 interface Recompression {
   readonly isOn: boolean
   readonly reason: string
-  /** NARs that wait or are being worked on. */
+  /** NARs that wait or are being worked on, and those that have no place in the cache yet. */
   readonly left: number
   readonly done: number
 }
 
 /** Reads the part of a status that tells of recompression; undefined where there is none. */
 export function readRecompression(status: unknown): Recompression | undefined {
-  const { recompress } = status as { recompress?: Record<string, unknown> }
+  const { recompress, downloads = [] } = status as {
+    recompress?: Record<string, unknown>
+    downloads?: readonly unknown[]
+  }
   if (recompress === undefined) return undefined
   const count = (field: string) => Number(recompress[field] ?? 0)
   return {
     isOn: recompress.isOn === true,
     reason: String(recompress.reason ?? ''),
-    left: count('queued') + count('running'),
+    left: count('queued') + count('running') + downloads.length,
     done: count('done'),
   }
 }

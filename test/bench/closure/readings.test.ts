@@ -26,11 +26,10 @@ a_total_more 7
 
 test('a status without recompression is told from one that has nothing left', () => {
   expect(readRecompression({ state: 'ready' })).toBeUndefined()
-  expect(readRecompression({ recompress: { isOn: true, queued: 3, running: 1, done: 5 } })).toEqual(
-    {
-      ...{ isOn: true, reason: '', left: 4, done: 5 },
-    },
-  )
+  const recompress = { isOn: true, queued: 3, running: 1, done: 5 }
+  const state = { isOn: true, reason: '', left: 4, done: 5 }
+  expect(readRecompression({ recompress })).toEqual(state)
+  expect(readRecompression({ recompress, downloads: [{}, {}] })).toEqual({ ...state, left: 6 })
 })
 
 test('figures replace what stood between the markers, and nothing else', () => {
