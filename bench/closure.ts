@@ -17,13 +17,14 @@ import { withFigures } from './closure/page.ts'
 import { plotTimes } from './closure/plot.ts'
 import { busyLoad, formatReport, type Setting } from './closure/report.ts'
 import type { Results } from './closure/results.ts'
-import { takeRounds } from './closure/rounds.ts'
+import { type Task, takeRounds, tasks } from './closure/rounds.ts'
 import { nginxVersion, startNginxFiles } from './nginx.ts'
 import { memoryDirectory, onInterrupt, readFlagsOr, tell, tellEnd } from './program.ts'
 import { machineFacts } from './report.ts'
 
 const usage = `npm run bench:closure -- [options]
   --rounds N          rounds (3)
+  --only TASK         copy, realise, single or hot (all of them)
   --rtt MS            round trip to the upstream, in milliseconds (40)
   --bandwidth MBIT    of the line to the upstream, in Mbit/s (1000)
   --dear              new connections cost what TLS over TCP does: handshakes and slow start
@@ -102,6 +103,7 @@ async function measure(directory: string): Promise<{ setting: Setting; results: 
     largeNarBytes: large.narSize,
   }
   const results = await takeRounds({
+    tasks: flags.only === undefined ? tasks : [flags.only as Task],
     ...{ rounds: setting.rounds, closure, line, directory, launcher, onProgress: tell },
     bigHashes: facts.biggest.slice(0, firstByteNars),
     largeHash: large.storePath.hash,
@@ -141,6 +143,7 @@ function readFlags() {
     const { values } = parseArgs({
       options: {
         rounds: { type: 'string', default: '3' },
+        only: { type: 'string' },
         rtt: { type: 'string', default: '40' },
         bandwidth: { type: 'string', default: '1000' },
         paths: { type: 'string', default: '301' },
@@ -161,6 +164,10 @@ function readFlags() {
     for (const name of ['rounds', 'rtt', 'bandwidth', 'paths', 'seed'] as const)
       if (!(Number(values[name]) >= least[name]))
         throw new Error(`--${name} takes a number from ${least[name]} on, not "${values[name]}"`)
+    if (values.only !== undefined && !tasks.some((task) => task === values.only))
+      throw new Error(`--only takes one of ${tasks.join(', ')}, not "${values.only}"`)
+    if (values.write && values.only !== undefined)
+      throw new Error('--write puts all figures into docs/: leave out --only')
     if (values.write && (values.apart || values.dear))
       throw new Error(
         '--write puts figures of the plain setting into docs/: leave out --apart and --dear',

@@ -8,7 +8,12 @@ import { contestants, type Results, type Scenario, scenarios } from './results.t
 import { openStage, type Stage } from './stage.ts'
 import { runStreams } from './stream-run.ts'
 
+/** What contestants are set to do: `nix copy`, `nix-store -r`, single NARs, hot narinfos. */
+export const tasks = ['copy', 'realise', 'single', 'hot'] as const
+export type Task = (typeof tasks)[number]
+
 export interface RoundsOptions {
+  readonly tasks: readonly Task[]
   readonly rounds: number
   readonly closure: BenchClosure
   /** Hashes of NARs whose first byte is waited for, and of the very large one. */
@@ -61,26 +66,29 @@ async function visit(
     results.closures.push(figures)
   }
 
-  await onStage(open, async (stage) => {
-    await run(stage, 'copyCold')
-    if (stage.contestant === 'direct') return
-    await run(stage, 'copyWarm')
-    if (stage.contestant !== 'narwhal') return
-    onProgress('waiting for recompression')
-    const why = await awaitRecompressed(stage.url, signal)
-    if (why === undefined) await run(stage, 'copyRecompressed')
-    else results.notes.push(`${scenarios.copyRecompressed}: not measured, ${why}.`)
-  })
-  await onStage(open, (stage) => run(stage, 'realiseCold'))
-  await onStage(open, async (stage) => {
-    onProgress('single NARs')
-    results.streams.push(await runStreams({ ...options, stage }))
-  })
-  await onStage(open, async (stage) => {
-    if (stage.contestant === 'direct') return
-    onProgress('hot narinfos beside a cold closure')
-    results.hot.push(await runHot({ ...options, ...closure, stage, hotHash: options.largeHash }))
-  })
+  const taken: Record<Task, (stage: Stage) => Promise<void>> = {
+    copy: async (stage) => {
+      await run(stage, 'copyCold')
+      if (stage.contestant === 'direct') return
+      await run(stage, 'copyWarm')
+      if (stage.contestant !== 'narwhal') return
+      onProgress('waiting for recompression')
+      const why = await awaitRecompressed(stage.url, signal)
+      if (why === undefined) await run(stage, 'copyRecompressed')
+      else results.notes.push(`${scenarios.copyRecompressed}: not measured, ${why}.`)
+    },
+    realise: (stage) => run(stage, 'realiseCold'),
+    single: async (stage) => {
+      onProgress('single NARs')
+      results.streams.push(await runStreams({ ...options, stage }))
+    },
+    hot: async (stage) => {
+      if (stage.contestant === 'direct') return
+      onProgress('hot narinfos beside a cold closure')
+      results.hot.push(await runHot({ ...options, ...closure, stage, hotHash: options.largeHash }))
+    },
+  }
+  for (const task of options.tasks) await onStage(open, taken[task])
 }
 
 /** Opens a stage for some work; what goes wrong on it is told with the server's last words. */
