@@ -6,7 +6,7 @@ import { DownloadRoom } from '../store/download-room.ts'
 import { infoOf } from '../store/record-info.ts'
 import type { Confirmations } from './confirmations.ts'
 import { type FillTools, fillNar } from './fill-nar.ts'
-import { type NarPlan, offersOf, type Round } from './nar-plan.ts'
+import { mayResume, type NarPlan, offersOf, type Round } from './nar-plan.ts'
 import type { NarRun } from './nar-run.ts'
 import { publishNar } from './publish-nar.ts'
 import { type RepackTools, repackNar } from './repack-nar.ts'
@@ -68,7 +68,7 @@ export async function carryOut(plan: NarPlan, run: NarRun, own: WorkTools): Prom
   } catch (error) {
     run.fault = error
     const isPassing = signal.aborted || isAppError(error, ...upstreamTroubles)
-    isWorthKeeping = isPassing && plan.fileHash !== undefined
+    isWorthKeeping = isPassing && mayResume(plan)
     await noteFault(plan, error, tools)
     // No signature covers the size: a narinfo that lies must not keep another path from its NAR.
     const { record } = plan

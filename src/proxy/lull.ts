@@ -1,8 +1,11 @@
 import pLimit from 'p-limit'
 
-/** So long after the last NAR was asked for or fetched, no client is in the middle of a closure. */
-const quietMs = 500
-const lookEveryMs = 100
+/**
+ * So long after the last NAR was asked for or fetched, clients are through with a closure, or unpack
+ * one large path on one core.
+ */
+const quietMs = 200
+const lookEveryMs = 50
 /** Where clients never pause, it is done beside them. */
 const maxWaitMs = 10_000
 /** Each that waits holds a descriptor and some memory: beyond these, the oldest goes. */

@@ -77,6 +77,15 @@ export async function planNar(
   }
 }
 
+/**
+ * True when a download may go on with what an earlier one left. Without the file's own hash, two
+ * upstreams may have it in different bytes; without its size, nobody can tell what is whole from what
+ * lacks its end, and an upstream has no rest to give of the one.
+ */
+export function mayResume({ fileHash, size }: NarPlan): boolean {
+  return fileHash !== undefined && size !== undefined
+}
+
 /** The plan for a file whose narinfo is here and says which upstream has it. */
 export function knownPlan(file: NarFile, disk: Disk): NarPlan | undefined {
   const records = [...disk.narinfosOfFile(file.name), ...disk.narinfosOfOriginal(file.name)]

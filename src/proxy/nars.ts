@@ -14,7 +14,7 @@ import { Confirmations } from './confirmations.ts'
 import { Lanes } from './lanes.ts'
 import { Lull } from './lull.ts'
 import { mendingReader } from './mending-reader.ts'
-import { knownPlan, type NarPlan, planNar, planRepack } from './nar-plan.ts'
+import { knownPlan, mayResume, type NarPlan, planNar, planRepack } from './nar-plan.ts'
 import { NarRun } from './nar-run.ts'
 import type { Narinfos } from './narinfos.ts'
 import { OpenAhead } from './open-ahead.ts'
@@ -322,12 +322,10 @@ export class Nars {
     const { disk, signal } = this.#options
     const { name } = plan.file
     this.#openAhead.drop(name)
-    // Without the file's own hash, two upstreams may have it in different bytes.
-    const mayResume = plan.fileHash !== undefined
     // One whose bytes pass through memory may still run, and its file's name is taken.
     const download = this.#runs.has(name)
       ? disk.startPassing(name, plan.size)
-      : await disk.startDownload(name, plan.size, mayResume)
+      : await disk.startDownload(name, plan.size, mayResume(plan))
     const run = new NarRun(download, { waits: this.#waits, isAhead, signal })
     // What is fetched ahead waits for its turn elsewhere: it must not take one from a client.
     const limit = plan.original ? this.#repackLimit : this.#limit

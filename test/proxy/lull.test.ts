@@ -24,16 +24,16 @@ function stage({ isFetching = false, workMs = 0 } = {}) {
 }
 
 describe('work that is put off', () => {
-  test('is done once clients have asked for nothing for half a second', async () => {
+  test('is done once clients have asked for nothing for a fifth of a second', async () => {
     const { lull, state, put } = stage()
     lull.asked()
     void put(1)
     for (let times = 0; times < 5; times += 1) {
-      await pass(400)
+      await pass(150)
       lull.asked()
     }
     expect(state.done).toEqual([])
-    await pass(700)
+    await pass(300)
     expect(state.done).toEqual([1])
   })
 

@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
+import { atRest } from '../support/at-rest.ts'
 import { expectClosure, expectSuccess } from '../support/expect-closure.ts'
 import { testWith } from '../support/programs.ts'
 import { proxiedClosure } from '../support/proxied-closure.ts'
@@ -41,6 +42,7 @@ for (const [cache, what] of cases) {
     const client = await newClient()
     expectSuccess(await client.realise(narwhal.url, closure.root))
 
+    await atRest(narwhal)
     for (const loss of losses[what]) expect(await lose(narwhal.dataDir, loss)).toBeGreaterThan(0)
     await client.emptyStore()
     expectSuccess(await client.realise(narwhal.url, closure.root))

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
@@ -37,7 +37,7 @@ test('NARs fetched many at once are served from where they are until clients pau
   const { cache, upstream, server, expectAll, kept } = await afterCrowd()
   const asked = upstream.requests.length
   for (let times = 0; times < 8; times += 1) {
-    await delay(150)
+    await delay(50)
     await expectAll()
     // The first one came alone.
     expect((await kept()).length).toBeLessThanOrEqual(1)
@@ -62,7 +62,7 @@ test('a server that is told to stop meanwhile keeps them first', async () => {
 test('after kill -9 meanwhile they are still here, and are checked again', async () => {
   const { upstream, server, expectAll } = await afterCrowd()
   // The index is written every 100 ms.
-  await delay(250)
+  await delay(150)
   await server.kill()
   await upstream.down()
   await server.restart()
@@ -70,3 +70,28 @@ test('after kill -9 meanwhile they are still here, and are checked again', async
   await atRest(server)
   await expectSoundDataDir(server.dataDir)
 })
+
+for (const [what, spoil] of [
+  ['whole', () => undefined],
+  ['wrong', (bytes: Buffer) => bytes.fill(0, bytes.length >> 1)],
+  ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
+  ['too long', (bytes: Buffer) => Buffer.concat([bytes, bytes])],
+] as const)
+  test(`without the index, too, where what the crash left is ${what}`, async () => {
+    const { cache, server, kept } = await afterCrowd()
+    await server.kill()
+    for (const name of await readdir(server.dataDir))
+      if (name.startsWith('index')) await rm(join(server.dataDir, name))
+    const temporary = join(server.dataDir, 'tmp')
+    for (const name of await readdir(temporary)) {
+      const path = join(temporary, name)
+      const spoilt = spoil(await readFile(path))
+      if (spoilt !== undefined) await writeFile(path, spoilt)
+    }
+    await server.restart()
+    // Their narinfos are unknown: only their names say what they are, and nothing how long.
+    for (const info of cache.infos) await expectNar(server.url, cache, info)
+    await atRest(server)
+    expect(await kept()).toEqual(namesOf(cache.infos))
+    await expectSoundDataDir(server.dataDir)
+  })
