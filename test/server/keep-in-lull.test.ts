@@ -37,10 +37,14 @@ test('NARs fetched many at once are served from where they are until clients pau
   const { cache, upstream, server, expectAll, kept } = await afterCrowd()
   const asked = upstream.requests.length
   for (let times = 0; times < 8; times += 1) {
+    const beganAt = performance.now()
     await delay(50)
     await expectAll()
+    const names = await kept()
+    // A machine that is held up makes a pause of its own.
+    if (performance.now() - beganAt > 150) break
     // The first one came alone.
-    expect((await kept()).length).toBeLessThanOrEqual(1)
+    expect(names.length).toBeLessThanOrEqual(1)
   }
   await atRest(server)
   expect(await kept()).toEqual(namesOf(cache.infos))
