@@ -32,8 +32,8 @@ export interface Insight {
  */
 export class NarForecast {
   readonly #wants: readonly Want[]
-  /** The same, by the length of the longest chain of references below them. */
-  readonly #byHeight: readonly Want[]
+  /** The same, by the length of the longest chain of references below them, once that is needed. */
+  #byHeight: readonly Want[] | undefined
   readonly #byHash = new Map<StoreHash, Want>()
   readonly #byFile = new Map<string, Want>()
   /** The furthest place asked for. */
@@ -54,7 +54,6 @@ export class NarForecast {
       if (!this.#byFile.has(want.path.file)) this.#byFile.set(want.path.file, want)
       if (want.state === 'asked') this.#furthest = want.place
     }
-    this.#byHeight = sortByHeight(this.#wants, this.#byHash)
     this.#isOrderly = before ? before.#isOrderly : true
     this.#cursor = this.#isOrderly ? this.#furthest + 1 : 0
   }
@@ -65,13 +64,18 @@ export class NarForecast {
 
   /** The one the client is likely to ask for next of those that are open. */
   next(): PathFacts | undefined {
-    const wants = this.#isOrderly ? this.#wants : this.#byHeight
+    const wants = this.#isOrderly ? this.#wants : this.#inHeightOrder()
     while (this.#cursor < wants.length) {
       const want = wants[this.#cursor] as Want
       if (want.state === 'open') return want.path
       this.#cursor += 1
     }
     return undefined
+  }
+
+  #inHeightOrder(): readonly Want[] {
+    this.#byHeight ??= sortByHeight(this.#wants, this.#byHash)
+    return this.#byHeight
   }
 
   /** Those behind the furthest it has asked for, in the order it is likely to ask for them. */
@@ -135,10 +139,20 @@ export class NarForecast {
 
 /** @param wants references first */
 function sortByHeight(wants: readonly Want[], byHash: ReadonlyMap<StoreHash, Want>): Want[] {
-  const heights: number[] = []
-  for (const { path } of wants) {
-    const below = path.references.map((hash) => heights[byHash.get(hash)?.place ?? -1] ?? 0)
-    heights.push(1 + Math.max(0, ...below))
+  const heights = new Uint32Array(wants.length)
+  const levels: Want[][] = []
+  for (const want of wants) {
+    let height = 0
+    for (const hash of want.path.references) {
+      const below = byHash.get(hash)
+      // One that refers to itself, or in a circle, is no higher for that.
+      if (below && below.place < want.place)
+        height = Math.max(height, 1 + (heights[below.place] as number))
+    }
+    heights[want.place] = height
+    const level = levels[height]
+    if (level) level.push(want)
+    else levels[height] = [want]
   }
-  return wants.toSorted((a, b) => (heights[a.place] as number) - (heights[b.place] as number))
+  return levels.flat()
 }
