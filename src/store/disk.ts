@@ -273,6 +273,7 @@ export class Disk {
   ): Promise<Download> {
     const path = mayResume ? this.layout.part(file) : this.layout.unfinished(file)
     if (mayResume) await this.parts.take(path)
+    else await this.parts.discard(this.layout.part(file))
     const create = () => (mayResume ? Download.resume(path, size) : Download.create(path, size))
     const onDisk = this.#health.isStoring ? await this.#attempt('begin a file', create) : undefined
     const download = onDisk ?? this.startPassing(file, size)

@@ -45,6 +45,11 @@ export class KeptParts {
     await this.#going.get(path)
   }
 
+  /** Deletes one that nobody can go on with. */
+  async discard(path: string): Promise<void> {
+    if (this.#parts.has(path)) await this.#delete(path)
+  }
+
   /**
    * Deletes what is too old, and then the oldest, until so many bytes are free.
    *
@@ -54,18 +59,22 @@ export class KeptParts {
     let freed = 0
     for (const [path, { bytes, since }] of this.#parts) {
       if (freed >= neededBytes && performance.now() - since < maxKeptMs) break
-      this.#forget(path)
-      const going = rm(path, { force: true })
-        .then(() => {
-          freed += bytes
-        })
-        // The next start tries again.
-        .catch(() => undefined)
-        .finally(() => this.#going.delete(path))
-      this.#going.set(path, going)
-      await going
+      if (await this.#delete(path)) freed += bytes
     }
     return freed
+  }
+
+  /** @returns false when the disk does not let it: the next start tries again */
+  async #delete(path: string): Promise<boolean> {
+    this.#forget(path)
+    const removed = rm(path, { force: true }).then(
+      () => true,
+      () => false,
+    )
+    const going = removed.then(() => void this.#going.delete(path))
+    this.#going.set(path, going)
+    await going
+    return removed
   }
 
   #add(path: string, bytes: number, since: number): void {

@@ -64,3 +64,14 @@ test('those of an earlier process count as well', async () => {
   await disk.reserve(4 * MiB)
   expect(await namesIn(disk)).toEqual([])
 })
+
+test('one that a download begins anew is deleted', async () => {
+  const disk = await diskOf(await tempDir('parts'))
+  atTestEnd(() => disk.close())
+  await leave(disk, 'a', 'b')
+  const download = await disk.startDownload('a', undefined, false)
+  atTestEnd(() => download.release())
+  expect(download.written).toBe(0)
+  expect(disk.parts.bytes).toBe(MiB)
+  expect(await namesIn(disk)).toEqual([basename(download.path), 'b'].toSorted())
+})
