@@ -5,10 +5,10 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { parseSize } from '../src/units.ts'
+import { formatSize, parseSize } from '../src/units.ts'
 import { removeTree } from '../test/support/temp-dir.ts'
 import { setClientApart } from './closure/apart.ts'
-import { checkLine } from './closure/check-line.ts'
+import { checkLine, slowStartBytes } from './closure/check-line.ts'
 import { readClosureFacts, readNarInfo } from './closure/closure-facts.ts'
 import { ahead } from './closure/favour.ts'
 import { openLine } from './closure/line.ts'
@@ -164,6 +164,10 @@ function readFlags() {
     for (const name of ['rounds', 'rtt', 'bandwidth', 'paths', 'seed'] as const)
       if (!(Number(values[name]) >= least[name]))
         throw new Error(`--${name} takes a number from ${least[name]} on, not "${values[name]}"`)
+    if (values.dear && parseSize(values['large-nar']) < 2 * slowStartBytes)
+      throw new Error(
+        `--dear measures the line once ${formatSize(slowStartBytes)} have come: give a --large-nar of twice that`,
+      )
     if (values.only !== undefined && !tasks.some((task) => task === values.only))
       throw new Error(`--only takes one of ${tasks.join(', ')}, not "${values.only}"`)
     if (values.write && values.only !== undefined)

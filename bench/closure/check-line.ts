@@ -23,8 +23,8 @@ export interface LineCheckOptions {
 const leastShare = 0.9
 /** So much is fetched each time, at most. */
 const maxSeconds = 1
-/** By then slow start is over, where there is one. */
-const skipBytes = 16 * MiB
+/** When so much has come slow start is over, where there is one. */
+export const slowStartBytes = 16 * MiB
 /** The best counts: what else the machine does may slow the reader down, and is not the relay. */
 const tries = 4
 
@@ -60,7 +60,7 @@ async function bandwidth(
   const maxBytes = Math.ceil(bytesPerSecond * maxSeconds)
   const { bytes, wallMs, firstByteMs } = await download(largeUrl, {
     ...{ agent, maxBytes },
-    skipBytes: isDear ? skipBytes : 0,
+    skipBytes: isDear ? slowStartBytes : 0,
   })
   return (bytes / (wallMs - firstByteMs)) * 1000
 }

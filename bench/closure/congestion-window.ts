@@ -20,10 +20,12 @@ const initialBytes = 10 * 1448
 const minTimeoutMs = 200
 
 export function openCongestionWindow(rttMs: number): CongestionWindow {
+  const timeoutMs = rttMs + minTimeoutMs
   const underWay: { readonly bytes: number; readonly ackedAtMs: number }[] = []
   let windowBytes = initialBytes
   let underWayBytes = 0
-  let sentAtMs = Number.NEGATIVE_INFINITY
+  /** Since when nothing has left that the window has not yet shrunk for. */
+  let idleSinceMs = Number.POSITIVE_INFINITY
 
   const takeAcks = (nowMs: number) => {
     for (let [next] = underWay; next && next.ackedAtMs <= nowMs; [next] = underWay) {
@@ -33,20 +35,20 @@ export function openCongestionWindow(rttMs: number): CongestionWindow {
       underWayBytes -= next.bytes
     }
   }
-  const shrink = (pausedMs: number) => {
-    const timeouts = Math.floor(pausedMs / (rttMs + minTimeoutMs))
-    if (timeouts > 0) windowBytes = Math.max(initialBytes, windowBytes / 2 ** timeouts)
+  const shrink = (nowMs: number) => {
+    for (; windowBytes > initialBytes && nowMs - idleSinceMs >= timeoutMs; idleSinceMs += timeoutMs)
+      windowBytes = Math.max(initialBytes, windowBytes / 2)
   }
   return {
     room(nowMs) {
       takeAcks(nowMs)
-      if (underWayBytes === 0) shrink(nowMs - sentAtMs)
+      if (underWayBytes === 0) shrink(nowMs)
       return Math.floor(windowBytes) - underWayBytes
     },
     sent(bytes, nowMs, ackedAtMs) {
       underWay.push({ bytes, ackedAtMs })
       underWayBytes += bytes
-      sentAtMs = nowMs
+      idleSinceMs = nowMs
     },
     get nextAckMs() {
       return underWay[0]?.ackedAtMs

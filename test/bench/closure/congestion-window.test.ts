@@ -43,6 +43,7 @@ test('a pause halves it, down to where it began', () => {
   const lastMs = nowMs - rttMs
   expect(window.room(lastMs + 239)).toBe(16 * initial)
   expect(window.room(lastMs + 240)).toBe(8 * initial)
-  expect(sendAll(4).window.room(lastMs + 480)).toBe(4 * initial)
+  expect(window.room(lastMs + 241)).toBe(8 * initial)
+  expect(window.room(lastMs + 480)).toBe(4 * initial)
   expect(sendAll(4).window.room(lastMs + 60_000)).toBe(initial)
 })
