@@ -25,6 +25,8 @@ export class NarRun {
   readonly download: Download
   /** Aborted when it is over before its end. */
   readonly signal: AbortSignal
+  /** Settles when all of it is here and right, or will never be. */
+  fetched: Promise<void> = Promise.resolve()
   /** Settles when it is over and nothing of it is left. */
   done: Promise<void> = Promise.resolve()
   /** True once the file has its place in `cache/`. */

@@ -337,11 +337,11 @@ export class Nars {
     const isFetch = Number(plan.original === undefined)
     this.#fetching += isFetch
     if (this.#fetching > 1) this.#crowdedAt = performance.now()
-    const fetched = (isAhead ? fetch() : takeTurn(limit, run.signal, fetch)).finally(() => {
+    run.fetched = (isAhead ? fetch() : takeTurn(limit, run.signal, fetch)).finally(() => {
       this.#fetching -= isFetch
       if (isFetch) this.#fetchedAt = performance.now()
     })
-    run.done = fetched.then(() => whole)
+    run.done = run.fetched.then(() => whole)
     this.#runs.set(name, run)
     return run
   }
@@ -356,10 +356,10 @@ export class Nars {
     return this.#fetching === 1 && !this.#isCrowd
   }
 
-  /** Opens a file, and tells when it has its place in `cache/`. */
+  /** Opens a file, and tells when all of it is here. */
   async #openOriginal(file: NarFile) {
     const open = await this.open(file)
-    return open && { ...open, kept: this.#runs.get(file.name)?.done }
+    return open && { ...open, arrived: this.#runs.get(file.name)?.fetched }
   }
 
   async #run(plan: NarPlan, run: NarRun, pace: Pace): Promise<void> {

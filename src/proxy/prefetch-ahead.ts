@@ -97,7 +97,7 @@ export class AheadNars {
     }
     // It was wasted while it began.
     if (this.#nars.get(nar.file) !== nar && run.isAhead) run.giveUp()
-    void Promise.race([run.done, run.arrived]).then(() => {
+    void run.fetched.then(() => {
       if (!nar.isRunning) return
       if (run.hasArrived) this.#stopRunning(nar)
       else this.#countWaste(nar)

@@ -34,8 +34,8 @@ export interface RepackTools {
 interface OpenOriginal {
   readonly reader: NarReader
   readonly origin: 'disk' | 'download'
-  /** Settles once it has its place in `cache/`, or never will; undefined where it is there. */
-  readonly kept?: Promise<void> | undefined
+  /** Settles once all of it is here, or will never be; undefined where it is. */
+  readonly arrived?: Promise<void> | undefined
 }
 
 /**
@@ -66,7 +66,7 @@ export async function repackNar(
         level,
         isAhead: tools.isAhead ?? false,
       })
-      void Promise.resolve(open.kept).then(() => repacking.whole())
+      void Promise.resolve(open.arrived).then(() => repacking.whole())
       const fileHash = await pour({ ...tools, original: open.reader, repacking })
       return { fileHash, isNarHashRight: true, late: undefined }
     } catch (error) {

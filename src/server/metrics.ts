@@ -145,7 +145,11 @@ export function metricsOf({ status, telemetry, process, listeners }: MetricsRead
 
     gauge('event_listeners', 'Browsers that look at the page at /.', listeners),
     gauge('streams', 'NARs being sent to clients.', status.streams),
-    gauge('downloads', 'NARs being fetched now.', isWorking),
+    gauge(
+      'downloads',
+      'NARs being fetched now, or waiting for their place in the cache.',
+      isWorking,
+    ),
     gauge('downloads_waiting', 'NARs waiting for their turn.', status.downloads.length - isWorking),
 
     gauge('prefetch_ahead', 'Fetched ahead and not asked for yet.', [
