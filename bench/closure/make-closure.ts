@@ -30,7 +30,7 @@ export interface BenchClosure {
   readonly root: string
   /** Every store path of it, root included. */
   readonly paths: readonly string[]
-  /** The root of another closure, of small paths, for servers to warm up. */
+  /** The root of another closure, most of whose paths are small, for servers to warm up. */
   readonly warmUpRoot: string
   /** A store path that is not of the closure: one big NAR, uncompressed. */
   readonly largePath: string
